@@ -1,0 +1,225 @@
+// CPU per request of a Fastify server, with taskperf and with what it is measured beside: `npm run bench -- http`.
+//
+// One round starts a fresh server per variant, all pinned to one core, warms each up, and then sends requests to one
+// after the other in small blocks, in a different order each time, the load generator on another core. A server waits
+// without work while it is not its turn. CPU per request is what the server says of itself (user + system, all its
+// threads) over its blocks; a round gives one pair (variant, none) per variant. Drift of the machine hits both sides of
+// a pair alike, and fresh processes keep one lucky memory layout from deciding.
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { countedRequests, countedVariants } from './http/taskperf.mjs';
+import { installPeers } from './http/peers.mjs';
+import { nodeBinaries, pinned, root, save, spread, twoCores } from './machine.mjs';
+
+const CONNECTIONS = 10;
+const WORK_MICROSECONDS = 1000;
+const BLOCKS = 6;
+/** Requests per round and variant. The first 10,000 cost up to six times as much as later ones: the JIT compilers. */
+const ROUTES = {
+  '/awaits': { warmUp: 12_000, measured: 18_000 },
+  '/work': { warmUp: 60, measured: 480 },
+};
+const here = (name) => join(root, 'bench', 'http', name);
+/** What each server is started with. */
+const VARIANTS = {
+  none: () => ({}),
+  ...countedVariants,
+  opentelemetry: () => ({ preload: here('with-opentelemetry.cjs') }),
+  datadog: () => ({ preload: here('with-datadog.cjs') }),
+  'create-hook': () => ({ preload: here('with-create-hook.cjs') }),
+};
+
+const { values: options } = parseArgs({
+  options: {
+    node: { type: 'string', multiple: true },
+    pairs: { type: 'string', default: '15' },
+    variants: { type: 'string', default: Object.keys(VARIANTS).join(',') },
+    scale: { type: 'string', default: '1' },
+    'no-save': { type: 'boolean', default: false },
+  },
+});
+const cores = twoCores();
+const scratch = mkdtempSync(join(tmpdir(), 'taskperf-bench-'));
+
+try {
+  await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function main() {
+  const variants = ['none', ...options.variants.split(',').filter((name) => name !== 'none')];
+  for (const name of variants)
+    if (!Object.hasOwn(VARIANTS, name))
+      throw new Error(`unknown variant ${name}; known: ${Object.keys(VARIANTS).join(', ')}`);
+  if (variants.some((name) => VARIANTS[name]({ directory: scratch }).preload !== undefined)) installPeers();
+  const load = await start(process.execPath, { core: cores.driver, file: here('load.mjs') });
+  for (const node of nodeBinaries(options.node)) await measureNode({ node, variants, load });
+  load.stop();
+}
+
+async function measureNode({ node, variants, load }) {
+  const pairs = Number(options.pairs);
+  const work = await calibratedWork(node);
+  const samples = {};
+  const began = Date.now();
+  for (let round = 0; round < pairs; round++) {
+    const order = [...variants.slice(round % variants.length), ...variants.slice(0, round % variants.length)];
+    const costs = await measureRound({ node, order, load, work });
+    for (const route of Object.keys(ROUTES))
+      for (const name of variants) ((samples[route] ??= {})[name] ??= []).push(costs[route][name]);
+    if (process.stderr.isTTY) process.stderr.write(`\r${node.version} round ${round + 1}/${pairs} `);
+  }
+  const seconds = Math.round((Date.now() - began) / 1000);
+  const result = { node: node.version, pairs, seconds, routes: summarise(samples, variants) };
+  print(result);
+  if (!options['no-save']) save(`http-${node.major}`, result);
+}
+
+/** Steps of arithmetic that make the route's work, found once per Node and then the same for every variant. */
+async function calibratedWork(node) {
+  const server = await start(node.path, { core: cores.target, file: here('server.cjs') });
+  const count = await server.ask({ command: 'calibrate', microseconds: WORK_MICROSECONDS });
+  server.stop();
+  return count;
+}
+
+/** { route: { variant: CPU µs per request } } */
+async function measureRound({ node, order, load, work }) {
+  const servers = new Map();
+  const scale = Number(options.scale);
+  const costs = {};
+  try {
+    for (const name of order) servers.set(name, await startVariant(node, name, work));
+    for (const [route, { warmUp }] of Object.entries(ROUTES))
+      for (const server of servers.values()) await send(load, server, route, Math.ceil(warmUp * scale));
+    for (const [route, { measured }] of Object.entries(ROUTES)) {
+      const requests = Math.ceil((measured * scale) / BLOCKS);
+      costs[route] = await measureRoute(load, servers, { route, requests });
+    }
+    for (const [name, server] of servers) await requireProof(name, server);
+  } finally {
+    for (const server of servers.values()) {
+      await load.ask({ command: 'disconnect', port: server.port });
+      server.stop();
+      await server.stopped;
+      server.directory.remove();
+    }
+  }
+  return costs;
+}
+
+/** In blocks, there and back again, so that a machine that gets slower or faster is shared out evenly. */
+async function measureRoute(load, servers, block) {
+  const names = [...servers.keys()];
+  const costs = Object.fromEntries(names.map((name) => [name, 0]));
+  for (let i = 0; i < BLOCKS; i++)
+    for (const name of i % 2 === 0 ? names : names.toReversed())
+      costs[name] += (await measureBlock(load, servers.get(name), block)) / BLOCKS;
+  return costs;
+}
+
+async function measureBlock(load, server, { route, requests }) {
+  const before = await server.ask({ command: 'cpu' });
+  await send(load, server, route, requests);
+  return ((await server.ask({ command: 'cpu' })) - before) / requests;
+}
+
+async function send(load, server, route, requests) {
+  await load.ask({
+    command: 'load',
+    port: server.port,
+    path: `${route}/42`,
+    connections: CONNECTIONS,
+    requests,
+  });
+  server.sent += requests;
+}
+
+async function startVariant(node, name, work) {
+  const directory = temporaryDirectory(name);
+  const { preload, env = {} } = VARIANTS[name]({ directory: directory.path });
+  const nodeOptions = [env.NODE_OPTIONS, preload === undefined ? undefined : `--require "${preload}"`];
+  const server = await start(node.path, {
+    core: cores.target,
+    file: here('server.cjs'),
+    env: { ...env, NODE_OPTIONS: nodeOptions.filter((part) => part !== undefined).join(' ') },
+    cwd: directory.path,
+  });
+  Object.assign(server, { port: server.first, directory, sent: 0 });
+  await server.ask({ command: 'work', count: work });
+  return server;
+}
+
+/** A peer that did not start, or a taskperf that switched itself off, would be measured as free. */
+async function requireProof(name, server) {
+  if (name === 'none' || name === 'loaded') return;
+  const proof =
+    name === 'counting'
+      ? await countedRequests(server.directory.path)
+      : await server.ask({ command: 'proof' });
+  if (proof >= (name === 'counting' ? server.sent : 1)) return;
+  throw new Error(`variant ${name} saw ${proof} of ${server.sent} requests: its figures would be too low`);
+}
+
+/** In memory, so that no variant writes to a disk. */
+function temporaryDirectory(name) {
+  const path = mkdtempSync(join('/dev/shm', `taskperf-bench-${name}-`));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A process on one core that answers one message at a time; its first message is what it says when it is ready. */
+async function start(nodePath, { core, file, env = {}, cwd = scratch }) {
+  const [execPath, ...execArgv] = pinned(core, nodePath);
+  const child = fork(file, [], { execPath, execArgv, cwd, env: { ...process.env, ...env } });
+  const stopped = new Promise((resolve) => child.once('exit', resolve));
+  const answer = () =>
+    new Promise((resolve, reject) => {
+      const died = (code) => reject(new Error(`${basename(file)} ended with ${code}`));
+      child.once('exit', died);
+      child.once('message', ({ reply }) => {
+        child.off('exit', died);
+        resolve(reply);
+      });
+    });
+  const first = await answer();
+  const ask = (message) => {
+    child.send(message);
+    return answer();
+  };
+  return { first, ask, stopped, stop: () => child.connected && child.disconnect() };
+}
+
+/** Per route and variant: CPU µs per request, what the variant adds, and the ratio of each pair. */
+function summarise(samples, variants) {
+  const of = (route, name) => {
+    const mine = samples[route][name];
+    const none = samples[route].none;
+    return {
+      microseconds: spread(mine),
+      added: spread(mine.map((value, round) => value - none[round])),
+      ratio: spread(mine.map((value, round) => value / none[round])),
+      samples: mine.map((value) => Math.round(value * 100) / 100),
+    };
+  };
+  return Object.fromEntries(
+    Object.keys(ROUTES).map((route) => [
+      route,
+      Object.fromEntries(variants.map((name) => [name, of(route, name)])),
+    ]),
+  );
+}
+
+function print({ node, pairs, seconds, routes }) {
+  console.log(`\n${node}, ${pairs} pairs, ${seconds} s`);
+  for (const [route, variants] of Object.entries(routes))
+    for (const [name, { microseconds, added, ratio }] of Object.entries(variants))
+      console.log(
+        `${route.padEnd(8)} ${name.padEnd(14)} ${microseconds.median.toFixed(1).padStart(8)} µs/request` +
+          `  added ${added.median.toFixed(1).padStart(7)} µs  ratio ${ratio.median.toFixed(3)}` +
+          `  [${ratio.q1.toFixed(3)} … ${ratio.q3.toFixed(3)}]`,
+      );
+}

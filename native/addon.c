@@ -1,0 +1,220 @@
+// Node-API glue: checks arguments, calls clock / region / boundary, returns numbers. No policy: TypeScript decides.
+// One `struct boundary` per environment (the main thread and each worker).
+#define _GNU_SOURCE
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "boundary.h"
+#include "region.h"
+
+enum { PATH_BYTES = 4096 };
+
+struct environment {
+  struct closing closing;  // first: `done` gets back to the environment
+  struct boundary boundary;
+  napi_async_cleanup_hook_handle hook;
+  bool open;
+};
+
+static _Thread_local struct environment *thread_environment;
+
+static napi_value number(napi_env env, double value) {
+  napi_value result = NULL;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+static bool string_argument(napi_env env, napi_value value, char *text) {
+  size_t length;
+  return napi_get_value_string_utf8(env, value, text, PATH_BYTES, &length) == napi_ok && length < PATH_BYTES - 1;
+}
+
+static napi_value bad_argument(napi_env env, const char *message) {
+  napi_throw_type_error(env, "EINVAL", message);
+  return NULL;
+}
+
+static void unmap(napi_env env, void *data, void *hint) {
+  (void)env;
+  region_unmap(data, (size_t)hint);
+}
+
+// map(path, bytes, create): ArrayBuffer, or errno as a number
+static napi_value map(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value argument[3], result;
+  char path[PATH_BYTES];
+  double bytes;
+  bool create;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 3 || !string_argument(env, argument[0], path) ||
+      napi_get_value_double(env, argument[1], &bytes) != napi_ok || !(bytes > 0) ||
+      napi_get_value_bool(env, argument[2], &create) != napi_ok)
+    return bad_argument(env, "map(path, bytes, create)");
+  void *data;
+  int error = region_map(path, (size_t)bytes, create, &data);
+  if (error) return number(env, error);
+  if (napi_create_external_arraybuffer(env, data, (size_t)bytes, unmap, (void *)(size_t)bytes, &result) != napi_ok) {
+    region_unmap(data, (size_t)bytes);
+    return bad_argument(env, "external buffers are not allowed in this runtime");
+  }
+  return result;
+}
+
+// reserve(path, offset, bytes): 0 or errno
+static napi_value reserve(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value argument[3];
+  char path[PATH_BYTES];
+  double offset, bytes;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 3 || !string_argument(env, argument[0], path) ||
+      napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) ||
+      napi_get_value_double(env, argument[2], &bytes) != napi_ok || !(bytes > 0))
+    return bad_argument(env, "reserve(path, offset, bytes)");
+  return number(env, region_reserve(path, (size_t)offset, (size_t)bytes));
+}
+
+// open(buffer, byteOffset): the thread's slot; 0 or the errno of perf_event_open
+static napi_value open_thread(napi_env env, napi_callback_info info) {
+  struct environment *e = thread_environment;
+  size_t count = 2, length;
+  napi_value argument[2];
+  double offset;
+  void *data;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 2 || napi_get_arraybuffer_info(env, argument[0], &data, &length) != napi_ok ||
+      napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) || offset + 4096 > (double)length)
+    return bad_argument(env, "open(buffer, byteOffset)");
+  if (!e || e->open) return bad_argument(env, "this thread is open already");
+  char *slot = (char *)data + (size_t)offset;
+  int error = boundary_open(&e->boundary, env, (int32_t *)slot, (double *)slot);
+  e->open = true;
+  return number(env, error);
+}
+
+static napi_value close_thread(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  struct environment *e = thread_environment;
+  if (e && e->open) {
+    boundary_close(&e->boundary, NULL);
+    e->open = false;
+  }
+  return NULL;
+}
+
+// install(onOwner, frames): bit mask of what is missing
+static napi_value install(napi_env env, napi_callback_info info) {
+  struct environment *e = thread_environment;
+  size_t count = 2;
+  napi_value argument[2];
+  bool frames;
+  napi_valuetype type;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 2 || napi_typeof(env, argument[0], &type) != napi_ok || type != napi_function ||
+      napi_get_value_bool(env, argument[1], &frames) != napi_ok)
+    return bad_argument(env, "install(onOwner, frames)");
+  if (!e || !e->open || e->boundary.installed) return bad_argument(env, "open the thread first, install once");
+  return number(env, boundary_install(&e->boundary, argument[0], frames));
+}
+
+static napi_value uninstall(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  if (thread_environment && thread_environment->open) boundary_remove(&thread_environment->boundary, NULL);
+  return NULL;
+}
+
+static napi_value charge(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  struct environment *e = thread_environment;
+  if (e && e->open) boundary_charge(&e->boundary);
+  return NULL;
+}
+
+static napi_value frame(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  return boundary_frame();
+}
+
+static napi_value resyncs(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct environment *e = thread_environment;
+  return number(env, e && e->open ? (double)e->boundary.clock.resyncs : 0);
+}
+
+// threadCpu(): CPU time of this thread in ns by the plain syscall, the truth that tests measure against
+static napi_value thread_cpu(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, (double)clock_thread_cpu());
+}
+
+static napi_value thread_id(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, (double)syscall(SYS_gettid));
+}
+
+static void closed(struct closing *closing) {
+  struct environment *e = (struct environment *)closing;
+  napi_remove_async_cleanup_hook(e->hook);
+  free(e);
+}
+
+// The environment ends (also a terminated worker's). Asynchronous, because libuv frees our handle only in a later turn
+// of the loop and Node aborts when a worker's loop still has one.
+static void cleanup(napi_async_cleanup_hook_handle hook, void *data) {
+  struct environment *e = data;
+  e->hook = hook;
+  e->closing.done = closed;
+  if (thread_environment == e) thread_environment = NULL;
+  bool open = e->open;
+  e->open = false;
+  if (!open || !boundary_close(&e->boundary, &e->closing)) closed(&e->closing);
+}
+
+static void export_number(napi_env env, napi_value exports, const char *name, double value) {
+  napi_set_named_property(env, exports, name, number(env, value));
+}
+
+static void export_function(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+  napi_value function;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function) == napi_ok)
+    napi_set_named_property(env, exports, name, function);
+}
+
+NAPI_MODULE_INIT() {
+  struct environment *e = calloc(1, sizeof *e);
+  if (!e || napi_add_async_cleanup_hook(env, cleanup, e, &e->hook) != napi_ok) {
+    free(e);
+    return bad_argument(env, "out of memory");
+  }
+  thread_environment = e;
+  boundary_symbols();
+  export_function(env, exports, "map", map);
+  export_function(env, exports, "reserve", reserve);
+  export_function(env, exports, "open", open_thread);
+  export_function(env, exports, "close", close_thread);
+  export_function(env, exports, "install", install);
+  export_function(env, exports, "uninstall", uninstall);
+  export_function(env, exports, "charge", charge);
+  export_function(env, exports, "frame", frame);
+  export_function(env, exports, "resyncs", resyncs);
+  export_function(env, exports, "threadCpu", thread_cpu);
+  export_function(env, exports, "threadId", thread_id);
+  export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
+  export_number(env, exports, "F64_BOUNDARIES", F64_BOUNDARIES);
+  export_number(env, exports, "F64_TOTAL", F64_TOTAL);
+  export_number(env, exports, "F64_UNATTRIBUTED", F64_UNATTRIBUTED);
+  export_number(env, exports, "F64_LOOP", F64_LOOP);
+  export_number(env, exports, "F64_IDLE", F64_IDLE);
+  export_number(env, exports, "F64_NATIVE", F64_NATIVE);
+  export_number(env, exports, "LINE_TASK_CLOCK", LINE_TASK_CLOCK);
+  export_number(env, exports, "LINE_CPU_CLOCK", LINE_CPU_CLOCK);
+  return exports;
+}

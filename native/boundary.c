@@ -1,0 +1,285 @@
+// A partition of the thread's time, made by C callbacks that run no JavaScript:
+//
+//   loop wakes ── entered ── JavaScript ── completed ── … microtasks ── drained ── … loop blocks
+//      │ SINK_LOOP  │ SINK_NOBODY or SINK_TASK │  SINK_LOOP                  │ SINK_LOOP, wall minus CPU is idle
+//
+// Every reading adds the time since the one before to exactly one sink, so the parts always sum to the whole. V8's
+// callbacks are C++ API without a C face: they are found by symbol, and what a runtime lacks is reported, not assumed.
+// One isolate per thread, hence the thread-local.
+#define _GNU_SOURCE
+#include "boundary.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void (*isolate_callback)(void *isolate);
+typedef void (*drained_callback)(void *isolate, void *data);
+typedef void (*gc_callback)(void *isolate, int type, int flags, void *data);
+
+static struct {
+  void *(*current_isolate)(void);
+  napi_value (*get_frame)(void *isolate);
+  void (*add_entered)(void *, isolate_callback), (*remove_entered)(void *, isolate_callback);
+  void (*add_completed)(void *, isolate_callback), (*remove_completed)(void *, isolate_callback);
+  void (*add_drained)(void *, drained_callback, void *), (*remove_drained)(void *, drained_callback, void *);
+  void (*add_gc)(void *, gc_callback, void *, int), (*remove_gc)(void *, gc_callback, void *);
+  size_t (*uv_handle_size)(int type);
+  int (*uv_prepare_init)(void *loop, void *handle);
+  int (*uv_prepare_start)(void *handle, void (*callback)(void *handle));
+  int (*uv_prepare_stop)(void *handle);
+  void (*uv_unref)(void *handle);
+  void (*uv_close)(void *handle, void (*callback)(void *handle));
+} v8;
+
+static _Thread_local struct boundary *here;
+
+enum { GC_ALL_TYPES = 31, UV_PREPARE_TYPE = 9 };
+
+#define ISOLATE "_ZN2v87Isolate"
+static void find(void *slot, const char *symbol) {
+  void *address = dlsym(RTLD_DEFAULT, symbol);
+  memcpy(slot, &address, sizeof address);
+}
+
+void boundary_symbols(void) {
+  if (v8.current_isolate) return;
+  find(&v8.get_frame, ISOLATE "36GetContinuationPreservedEmbedderDataEv");
+  find(&v8.add_entered, ISOLATE "28AddBeforeCallEnteredCallbackEPFvPS0_E");
+  find(&v8.remove_entered, ISOLATE "31RemoveBeforeCallEnteredCallbackEPFvPS0_E");
+  find(&v8.add_completed, ISOLATE "24AddCallCompletedCallbackEPFvPS0_E");
+  find(&v8.remove_completed, ISOLATE "27RemoveCallCompletedCallbackEPFvPS0_E");
+  find(&v8.add_drained, ISOLATE "30AddMicrotasksCompletedCallbackEPFvPS0_PvES2_");
+  find(&v8.remove_drained, ISOLATE "33RemoveMicrotasksCompletedCallbackEPFvPS0_PvES2_");
+  find(&v8.add_gc, ISOLATE "21AddGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_S2_");
+  find(&v8.remove_gc, ISOLATE "24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_");
+  find(&v8.uv_handle_size, "uv_handle_size");
+  find(&v8.uv_prepare_init, "uv_prepare_init");
+  find(&v8.uv_prepare_start, "uv_prepare_start");
+  find(&v8.uv_prepare_stop, "uv_prepare_stop");
+  find(&v8.uv_unref, "uv_unref");
+  find(&v8.uv_close, "uv_close");
+  find(&v8.current_isolate, ISOLATE "10GetCurrentEv");
+}
+
+// Adds the time since the last reading to the present sink.
+static void account(struct boundary *b) {
+  int64_t wall, cpu;
+  clock_read(&b->clock, &wall, &cpu);
+  double wall_ns = (double)(wall - b->wall), cpu_ns = (double)(cpu - b->cpu);
+  b->wall = wall;
+  b->cpu = cpu;
+  double *f = b->f64, *native = f + F64_NATIVE;
+  native[NATIVE_NOW] = (double)wall;
+  if (b->sink == SINK_TASK) {
+    native[NATIVE_JS_CPU] += cpu_ns;
+    native[NATIVE_JS_WALL] += wall_ns;
+    return;  // the core adds it to the totals when it charges it
+  }
+  f[F64_TOTAL + LINE_TASK_CLOCK] += cpu_ns;
+  f[F64_TOTAL + LINE_CPU_CLOCK] += wall_ns;
+  if (b->sink == SINK_NOBODY) {
+    f[F64_UNATTRIBUTED + LINE_TASK_CLOCK] += cpu_ns;
+    f[F64_UNATTRIBUTED + LINE_CPU_CLOCK] += wall_ns;
+    return;
+  }
+  // While the loop is blocked the thread uses no CPU: that part of the wall time is idle.
+  double idle_ns = b->polled && wall_ns > cpu_ns ? wall_ns - cpu_ns : 0;
+  f[F64_LOOP + LINE_TASK_CLOCK] += cpu_ns;
+  f[F64_LOOP + LINE_CPU_CLOCK] += wall_ns - idle_ns;
+  f[F64_IDLE + LINE_CPU_CLOCK] += idle_ns;
+}
+
+static void set_sink(struct boundary *b, enum sink sink) {
+  b->sink = sink;
+  b->words[WORD_CHARGING] = sink == SINK_TASK;
+}
+
+napi_value boundary_frame(void) { return v8.get_frame ? v8.get_frame(v8.current_isolate()) : NULL; }
+
+static uintptr_t raw_frame(struct boundary *b) {
+  napi_value frame = v8.get_frame(b->isolate);
+  return *(uintptr_t *)frame;  // a handle is a pointer to the tagged word
+}
+
+static void ask_javascript(struct boundary *b) {
+  napi_handle_scope scope;
+  napi_value function, receiver, ignored;
+  if (napi_open_handle_scope(b->env, &scope) != napi_ok) return;
+  if (napi_get_reference_value(b->env, b->on_owner, &function) == napi_ok && function &&
+      napi_get_undefined(b->env, &receiver) == napi_ok)
+    napi_call_function(b->env, receiver, function, 0, NULL, &ignored);  // fails while the thread is terminating
+  napi_close_handle_scope(b->env, scope);
+}
+
+// The frame tells whose code is about to run: nobody's, the running task's, or somebody's that only JavaScript knows.
+static void find_owner(struct boundary *b) {
+  uintptr_t frame = raw_frame(b);
+  if (frame == b->running_frame) set_sink(b, SINK_TASK);
+  else if (frame != b->undefined_frame) ask_javascript(b);
+}
+
+static void begin_section(struct boundary *b, enum place place) {
+  b->place = place;
+  double now = (double)b->wall;
+  b->f64[F64_NATIVE + NATIVE_SECTION] = now;
+  if (b->polled) {
+    b->polled = false;
+    b->f64[F64_NATIVE + NATIVE_WOKE] = now;
+  }
+}
+
+static void entered(void *isolate) {
+  (void)isolate;
+  struct boundary *b = here;
+  if (!b || b->place == IN_CALL || b->place == IN_NESTED_CALL) return;
+  if (b->place == IN_MICROTASKS) {
+    b->place = IN_NESTED_CALL;
+    if (b->frames && raw_frame(b) != b->running_frame) ask_javascript(b);
+    return;
+  }
+  account(b);
+  b->f64[F64_BOUNDARIES]++;
+  begin_section(b, IN_CALL);
+  set_sink(b, SINK_NOBODY);           // until somebody is known to run
+  if (b->frames) find_owner(b);       // else the JavaScript hooks tell
+}
+
+static void left(struct boundary *b) {
+  account(b);
+  b->f64[F64_BOUNDARIES]++;
+  b->place = IN_LOOP;
+  set_sink(b, SINK_LOOP);
+}
+
+// Fires when the outermost call has returned. A call made by C++ from within a microtask is one, too.
+static void completed(void *isolate) {
+  (void)isolate;
+  struct boundary *b = here;
+  if (!b || b->place == IN_LOOP) return;
+  if (b->place == IN_NESTED_CALL) b->place = IN_MICROTASKS;
+  else left(b);
+}
+
+// Within a call it is JavaScript that had the queue drained (processTicksAndRejections), and goes on.
+static void drained(void *isolate, void *data) {
+  (void)isolate;
+  (void)data;
+  struct boundary *b = here;
+  if (b && (b->place == IN_MICROTASKS || b->place == IN_NESTED_CALL)) left(b);
+}
+
+// Objects have moved: an equal address no longer means the same frame.
+static void collected(void *isolate, int type, int flags, void *data) {
+  (void)isolate;
+  (void)type;
+  (void)flags;
+  (void)data;
+  if (here) here->running_frame = 0;
+}
+
+static void about_to_block(void *handle) {
+  (void)handle;
+  struct boundary *b = here;
+  if (!b) return;
+  if (b->place == IN_LOOP) account(b);
+  else left(b);  // no JavaScript is running now, whatever was missed
+  b->polled = true;
+  if (!b->clock.page) b->clock.resync = true;  // once per turn, see clock.c
+}
+
+void boundary_charge(struct boundary *b) {
+  account(b);
+  // JavaScript without an "entered" event: a microtask drained from C++.
+  if (b->place == IN_LOOP) begin_section(b, IN_MICROTASKS);
+  set_sink(b, SINK_TASK);
+  if (b->frames) b->running_frame = raw_frame(b);
+}
+
+int boundary_open(struct boundary *b, napi_env env, int32_t *words, double *f64) {
+  memset(b, 0, sizeof *b);
+  int error = clock_open(&b->clock);
+  b->env = env;
+  b->words = words;
+  b->f64 = f64;
+  clock_read(&b->clock, &b->wall, &b->cpu);
+  b->f64[F64_NATIVE + NATIVE_NOW] = (double)b->wall;
+  b->place = IN_CALL;  // JavaScript called us
+  set_sink(b, SINK_TASK);
+  return error;
+}
+
+static bool start_prepare(struct boundary *b) {
+  void *loop;
+  if (!v8.uv_prepare_init || !v8.uv_handle_size || !v8.uv_close) return false;
+  if (napi_get_uv_event_loop(b->env, (struct uv_loop_s **)&loop) != napi_ok) return false;
+  b->prepare = calloc(1, v8.uv_handle_size(UV_PREPARE_TYPE));
+  if (!b->prepare) return false;
+  v8.uv_prepare_init(loop, b->prepare);
+  v8.uv_prepare_start(b->prepare, about_to_block);
+  v8.uv_unref(b->prepare);  // must never keep the program alive
+  return true;
+}
+
+int boundary_install(struct boundary *b, napi_value on_owner, bool frames) {
+  boundary_symbols();
+  int lacks = 0;
+  if (!v8.current_isolate || !v8.add_entered || !v8.remove_entered) lacks |= LACKS_ENTERED;
+  if (!v8.add_completed || !v8.remove_completed) lacks |= LACKS_COMPLETED;
+  if (!v8.add_drained || !v8.remove_drained) lacks |= LACKS_DRAINED;
+  if (lacks) return lacks;
+  b->isolate = v8.current_isolate();
+  if (frames && v8.get_frame && v8.add_gc && v8.remove_gc) {
+    napi_value undefined;
+    napi_get_undefined(b->env, &undefined);
+    b->undefined_frame = *(uintptr_t *)undefined;
+    v8.add_gc(b->isolate, collected, NULL, GC_ALL_TYPES);
+    b->frames = true;
+  } else {
+    lacks |= LACKS_FRAMES;
+  }
+  napi_create_reference(b->env, on_owner, 1, &b->on_owner);
+  here = b;
+  v8.add_entered(b->isolate, entered);
+  v8.add_completed(b->isolate, completed);
+  v8.add_drained(b->isolate, drained, NULL);
+  if (!start_prepare(b)) lacks |= LACKS_LOOP;
+  // Installed from a microtask as often as from a call: the next boundary sets it right.
+  b->place = IN_CALL;
+  b->installed = true;
+  return lacks;
+}
+
+// libuv owns the handle until its close callback; `data`, its first field, carries whom to tell.
+static void prepare_closed(void *handle) {
+  struct closing *closing = *(struct closing **)handle;
+  free(handle);
+  if (closing) closing->done(closing);
+}
+
+bool boundary_remove(struct boundary *b, struct closing *closing) {
+  if (!b->installed) return false;
+  b->installed = false;
+  v8.remove_entered(b->isolate, entered);
+  v8.remove_completed(b->isolate, completed);
+  v8.remove_drained(b->isolate, drained, NULL);
+  if (b->frames) v8.remove_gc(b->isolate, collected, NULL);
+  b->frames = false;
+  bool pending = b->prepare != NULL;
+  if (pending) {
+    v8.uv_prepare_stop(b->prepare);
+    *(struct closing **)b->prepare = closing;
+    v8.uv_close(b->prepare, prepare_closed);
+    b->prepare = NULL;
+  }
+  if (b->on_owner) napi_delete_reference(b->env, b->on_owner);
+  b->on_owner = NULL;
+  here = NULL;
+  return pending;
+}
+
+bool boundary_close(struct boundary *b, struct closing *closing) {
+  bool pending = boundary_remove(b, closing);
+  clock_close(&b->clock);
+  return pending;
+}

@@ -1,0 +1,70 @@
+// Where the thread's time goes while no JavaScript hook can see it: event loop, idle, JavaScript of nobody.
+#ifndef TASKPERF_BOUNDARY_H
+#define TASKPERF_BOUNDARY_H
+#include <node_api.h>
+#include <stdint.h>
+
+#include "clock.h"
+
+// Mirrors of src/core/layout.ts (thread slot); addon.c exports them and src/node/addon.ts asserts that they agree.
+enum {
+  WORD_CHARGING = 8,       // T_CHARGING
+  F64_BOUNDARIES = 21,     // T_F64_BOUNDARIES
+  F64_TOTAL = 48,          // T_F64_TOTAL
+  F64_UNATTRIBUTED = 64,   // T_F64_UNATTRIBUTED
+  F64_LOOP = 96,           // T_F64_LOOP
+  F64_IDLE = 112,          // T_F64_IDLE
+  F64_NATIVE = 160,        // T_F64_NATIVE: the words below
+  LINE_TASK_CLOCK = 0,
+  LINE_CPU_CLOCK = 1,
+};
+
+// What the boundaries keep in the region, as f64 at F64_NATIVE.
+enum {
+  NATIVE_JS_CPU = 0,   // time chargeable to the running task: what the core reads as its PMU
+  NATIVE_JS_WALL = 1,
+  NATIVE_NOW = 2,      // CLOCK_MONOTONIC of the last reading
+  NATIVE_WOKE = 3,     // when the loop last woke (first JavaScript after it blocked)
+  NATIVE_SECTION = 4,  // when the present stretch of JavaScript began
+};
+
+// Who the time since the last reading belongs to.
+enum sink { SINK_TASK, SINK_NOBODY, SINK_LOOP };
+// Where the thread is. MICROTASKS: drained from C++ without an "entered" event; NESTED: C++ called from there.
+enum place { IN_LOOP, IN_CALL, IN_MICROTASKS, IN_NESTED_CALL };
+
+struct boundary {
+  struct clock_state clock;
+  int32_t *words;    // the thread's slot
+  double *f64;
+  enum sink sink;
+  enum place place;
+  bool polled;       // the loop has gone to block since JavaScript last ran
+  bool installed;
+  bool frames;       // the current frame can be read (AsyncContextFrame)
+  int64_t wall, cpu; // the last reading
+  void *isolate;
+  uintptr_t undefined_frame, running_frame;  // raw tagged words, compared only; running_frame is void after a GC
+  napi_env env;
+  napi_ref on_owner;   // JavaScript: find out who runs and switch
+  void *prepare;       // uv_prepare_t
+};
+
+// Starts the clock. Returns 0 or the errno of perf_event_open (then estimated).
+int boundary_open(struct boundary *b, napi_env env, int32_t *words, double *f64);
+// Registers the callbacks; returns a bit mask of what this runtime lacks (0 = all there).
+enum { LACKS_ENTERED = 1, LACKS_COMPLETED = 2, LACKS_DRAINED = 4, LACKS_LOOP = 8, LACKS_FRAMES = 16 };
+int boundary_install(struct boundary *b, napi_value on_owner, bool frames);
+// Both undo everything. true: libuv still closes a handle and calls closing->done (if given) when it has.
+struct closing {
+  void (*done)(struct closing *closing);
+};
+bool boundary_remove(struct boundary *b, struct closing *closing);
+bool boundary_close(struct boundary *b, struct closing *closing);
+// The core's PMU reading: charge what has passed to whom it belongs; from now on the running task is charged.
+void boundary_charge(struct boundary *b);
+// Looks up what the runtime offers; once, before anything else here.
+void boundary_symbols(void);
+// The runtime's current async context frame as a handle, NULL where there is none.
+napi_value boundary_frame(void);
+#endif

@@ -1,0 +1,45 @@
+#define _GNU_SOURCE
+#include "region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int map_anonymous(size_t bytes, void **data) {
+  void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (map == MAP_FAILED) return errno;
+  *data = map;
+  return 0;
+}
+
+int region_map(const char *path, size_t bytes, bool create, void **data) {
+  if (!*path) return map_anonymous(bytes, data);
+  // O_NOFOLLOW | O_EXCL: the directory may be shared (/dev/shm), a planted link must not redirect us.
+  int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT | O_EXCL : 0);
+  int fd = open(path, flags, 0600);
+  if (fd < 0) return errno;
+  int error = 0;
+  off_t size = lseek(fd, 0, SEEK_END);
+  if (create && ftruncate(fd, (off_t)bytes)) error = errno;
+  else if (!create && size < (off_t)bytes) error = EINVAL;  // shorter than what would be mapped: SIGBUS later
+  void *map = error ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (!error && map == MAP_FAILED) error = errno;
+  close(fd);
+  if (error) {
+    if (create) unlink(path);
+    return error;
+  }
+  *data = map;
+  return 0;
+}
+
+void region_unmap(void *data, size_t bytes) { munmap(data, bytes); }
+
+int region_reserve(const char *path, size_t offset, size_t bytes) {
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return errno;
+  int error = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+  close(fd);
+  return error;
+}

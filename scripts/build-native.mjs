@@ -1,0 +1,107 @@
+// Builds the addon with the system's C compiler: `node scripts/build-native.mjs [--sanitize]`.
+//
+// taskperf works without the addon (on JavaScript's clocks), so a missing compiler or another platform is one line of
+// notice and success. A compile ERROR of an existing compiler is a failure: that is a bug, not a fact of the machine.
+// --sanitize builds dist/native/taskperf-asan.node with AddressSanitizer and UndefinedBehaviorSanitizer beside it.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const sanitize = process.argv.includes('--sanitize');
+const output = join(root, 'dist', 'native', sanitize ? 'taskperf-asan.node' : 'taskperf.node');
+
+const warnings = ['-std=c11', '-Wall', '-Wextra', '-Werror'];
+const shape = ['-shared', '-fPIC', '-fvisibility=hidden'];
+const optimised = ['-O2'];
+const sanitized = [
+  '-O1',
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover=all',
+];
+
+process.exitCode = build();
+
+function build() {
+  const sources = sourceFiles();
+  if (upToDate(sources)) return 0;
+  const obstacle = obstacleToBuilding(sources);
+  if (obstacle !== null) {
+    console.log(
+      `taskperf: native addon not built (${obstacle}); times will be estimated from JavaScript's clocks.`,
+    );
+    // A stale addon of an older source tree must not be loaded instead.
+    rmSync(output, { force: true });
+    return 0;
+  }
+  return compile(sources.filter((file) => file.endsWith('.c')));
+}
+
+function sourceFiles() {
+  const native = join(root, 'native');
+  if (!existsSync(native)) return [];
+  return readdirSync(native)
+    .filter((name) => /\.[ch]$/.test(name))
+    .map((name) => join(native, name));
+}
+
+/** The fact of this machine that prevents building, as part of a sentence, or null. */
+function obstacleToBuilding(sources) {
+  if (process.platform !== 'linux') return `it needs Linux, this is ${process.platform}`;
+  if (sources.length === 0) return 'the native/ folder is not part of this installation';
+  if (headers() === null) return 'node-api-headers is not installed';
+  if (compiler() === null) return 'no C compiler: install gcc or clang, or set CC, then run npm run build';
+  return null;
+}
+
+function headers() {
+  try {
+    return createRequire(import.meta.url)('node-api-headers').include_dir;
+  } catch {
+    return null;
+  }
+}
+
+/** The compiler command and its leading arguments: CC may hold some, as make allows ("ccache gcc"). */
+function compiler() {
+  const named = process.env.CC?.trim();
+  const candidates = named ? [named] : ['cc', 'gcc', 'clang'];
+  for (const candidate of candidates) {
+    const command = candidate.split(/\s+/);
+    if (spawnSync(command[0], [...command.slice(1), '--version'], { stdio: 'ignore' }).status === 0)
+      return command;
+  }
+  return null;
+}
+
+function upToDate(sources) {
+  if (!existsSync(output)) return false;
+  // An installed package: the dates of its files say nothing, and the shipped binary must stay.
+  if (!existsSync(join(root, 'src'))) return true;
+  const built = statSync(output).mtimeMs;
+  return [...sources, fileURLToPath(import.meta.url)].every((file) => statSync(file).mtimeMs <= built);
+}
+
+/** Compiles to a temporary name first: a running process may have the old file mapped. */
+function compile(files) {
+  mkdirSync(dirname(output), { recursive: true });
+  const temporary = `${output}.${process.pid}`;
+  const [command, ...first] = compiler();
+  const flags = [...warnings, ...shape, ...(sanitize ? sanitized : optimised), '-I', headers()];
+  const run = spawnSync(command, [...first, ...flags, ...files, '-o', temporary, '-ldl', '-lm'], {
+    stdio: 'inherit',
+  });
+  if (run.status !== 0) {
+    rmSync(temporary, { force: true });
+    console.error(
+      `taskperf: ${command} could not build the native addon (exit ${run.status ?? run.signal}).`,
+    );
+    return 1;
+  }
+  renameSync(temporary, output);
+  return 0;
+}

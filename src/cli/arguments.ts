@@ -1,0 +1,165 @@
+/**
+ * The command line of `taskperf stat`. Options end at `--` or at the first word that is none, as in perf, so the
+ * command's own flags are never taken for ours. Every mistake is one sentence with the wrong value and the remedy.
+ */
+import { parseArgs } from 'node:util';
+import { EVENTS, TASK_CLOCK, eventByName } from '../core/events.ts';
+import type { EventInfo } from '../core/events.ts';
+import type { By } from './tally.ts';
+
+/** A mistake in the command line; the exit status is 129. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+export interface StatArguments {
+  readonly help: boolean;
+  readonly events: readonly EventInfo[];
+  readonly explicitEvents: boolean;
+  readonly intervalMs: number | undefined;
+  readonly json: boolean;
+  readonly output: string | undefined;
+  readonly by: By;
+  readonly color: boolean;
+  readonly command: readonly string[];
+}
+
+/** What a table shows unless told otherwise: cost, time on the thread, latency, and how often it was interrupted. */
+export const DEFAULT_EVENTS: readonly string[] = ['task-clock', 'cpu-clock', 'wall', 'task-switches'];
+export const INTERVAL_MS_MIN: number = 10;
+const BY: readonly By[] = ['name', 'task', 'thread'];
+
+const OPTIONS = {
+  event: { type: 'string', short: 'e', multiple: true },
+  interval: { type: 'string', short: 'I' },
+  json: { type: 'boolean' },
+  output: { type: 'string', short: 'o' },
+  by: { type: 'string' },
+  'no-color': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Throws UsageError. */
+export function parseStat(args: readonly string[]): StatArguments {
+  const { own, command } = splitCommand(args);
+  const { values } = parseArgs({ args: own, options: OPTIONS, strict: true, allowPositionals: false });
+  const help = values.help === true;
+  if (!help && command.length === 0) {
+    throw new UsageError('no command given; write it after --, as in `taskperf stat -- node app.js`');
+  }
+  return {
+    help,
+    events: parseEvents(values.event),
+    explicitEvents: values.event !== undefined,
+    intervalMs: parseInterval(values.interval),
+    json: values.json === true,
+    output: parseOutput(values.output),
+    by: parseBy(values.by),
+    color: values['no-color'] !== true,
+    command,
+  };
+}
+
+/** The candidate most like the text, undefined when none is near. */
+export function nearest(text: string, candidates: readonly string[]): string | undefined {
+  const limit = Math.max(2, Math.floor(text.length / 3));
+  return candidates
+    .map((candidate) => ({ candidate, distance: editDistance(text, candidate) }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance)[0]?.candidate;
+}
+
+/** Our options before the command, each checked, so that parseArgs meets no surprise. */
+function splitCommand(args: readonly string[]): { own: string[]; command: string[] } {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === '--') return { own: args.slice(0, i), command: args.slice(i + 1) };
+    if (!arg.startsWith('-') || arg === '-') return { own: args.slice(0, i), command: args.slice(i) };
+    if (!takesNext(arg)) continue;
+    const value = args[++i];
+    // A value may not look like an option: it was forgotten. `-o=-x` says it is meant.
+    if (value === undefined || value.startsWith('-')) throw new UsageError(missingValue(arg));
+  }
+  return { own: [...args], command: [] };
+}
+
+/** Checks one option; true when its value is the next word. */
+function takesNext(arg: string): boolean {
+  const long = arg.startsWith('--');
+  const equals = arg.indexOf('=');
+  const name = long ? arg.slice(2, equals === -1 ? undefined : equals) : arg.slice(1, 2);
+  const option = Object.entries(OPTIONS).find(([key, one]) => {
+    return long ? key === name : 'short' in one && one.short === name;
+  });
+  if (option === undefined) throw new UsageError(unknownOption(long ? `--${name}` : `-${name}`));
+  const [, { type }] = option;
+  if (type === 'string') return long ? equals === -1 : arg.length === 2;
+  if (long ? equals !== -1 : arg.length > 2)
+    throw new UsageError(`option '${arg}' takes no value; write the options one by one`);
+  return false;
+}
+
+function missingValue(option: string): string {
+  return `option '${option}' needs a value; \`taskperf stat --help\` shows which`;
+}
+
+function unknownOption(option: string): string {
+  if (option === '-p' || option === '--pid') {
+    return `option '${option}' (a running process) is not available yet; start the program as \`taskperf stat -- COMMAND\``;
+  }
+  const near = nearest(
+    option,
+    Object.keys(OPTIONS).map((key) => `--${key}`),
+  );
+  const hint = near === undefined || !option.startsWith('--') ? '' : `did you mean '${near}'? `;
+  return `unknown option '${option}'; ${hint}\`taskperf stat --help\` lists the options, those of the command go after --`;
+}
+
+/** Accepts several -e; task-clock always comes first, the rest in the order given. */
+function parseEvents(lists: readonly string[] | undefined): EventInfo[] {
+  const names = lists === undefined ? DEFAULT_EVENTS : lists.flatMap((list) => list.split(','));
+  const events = names.map((name) => knownEvent(name.trim()));
+  return [...new Set([EVENTS[TASK_CLOCK]!, ...events])];
+}
+
+function knownEvent(name: string): EventInfo {
+  const event = eventByName(name);
+  if (event !== undefined) return event;
+  const names = EVENTS.map((one) => one.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? '' : `did you mean '${near}'? `;
+  throw new UsageError(`unknown event '${name}'; ${hint}known are ${names.join(', ')}`);
+}
+
+function parseInterval(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = Number(text);
+  if (/^\d+$/.test(text) && ms >= INTERVAL_MS_MIN && ms <= 0x7fffffff) return ms;
+  throw new UsageError(
+    `interval '${text}' is not a number of milliseconds from ${INTERVAL_MS_MIN} on, such as 1000`,
+  );
+}
+
+function parseOutput(file: string | undefined): string | undefined {
+  if (file === '') throw new UsageError(missingValue('-o'));
+  return file;
+}
+
+function parseBy(text: string | undefined): By {
+  const by = BY.find((one) => one === (text ?? 'name'));
+  if (by !== undefined) return by;
+  throw new UsageError(`cannot group by '${text}'; --by takes ${BY.join(', ')}`);
+}
+
+function editDistance(from: string, to: string): number {
+  let above = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row++) {
+    const line = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const same = from[row - 1] === to[column - 1] ? 0 : 1;
+      line[column] = Math.min(above[column]! + 1, line[column - 1]! + 1, above[column - 1]! + same);
+    }
+    above = line;
+  }
+  return above[to.length]!;
+}

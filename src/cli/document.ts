@@ -1,0 +1,160 @@
+/**
+ * The machine-readable result: schema `taskperf.stat/1`. Fields are only ever added. All times are integer ns.
+ *
+ * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
+ */
+import type { EventInfo } from '../core/events.ts';
+import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows } from './report.ts';
+import type { Report, ReportRow } from './report.ts';
+import type { By, Losses } from './tally.ts';
+
+export interface PerTaskJson {
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface CounterJson {
+  readonly value: number;
+  readonly enabledNs: number;
+  readonly runningNs: number;
+  /** Over the tasks that exited; null when none did or all their events were lost. */
+  readonly perTask: PerTaskJson | null;
+}
+
+export type ValuesJson = Readonly<Record<string, { readonly value: number }>>;
+
+export interface TaskJson {
+  readonly name: string;
+  /** With --by task only. */
+  readonly id?: number;
+  readonly count: number;
+  readonly live: number;
+  readonly counters: Readonly<Record<string, CounterJson>>;
+}
+
+export interface StatJson {
+  readonly schema: 'taskperf.stat/1';
+  readonly command: readonly string[];
+  readonly pid: number;
+  /** Version of the first Node.js process, null when there was none. */
+  readonly node: string | null;
+  readonly exit: { readonly code: number | null; readonly signal: string | null };
+  readonly ended: string;
+  readonly elapsedNs: number;
+  readonly by: By;
+  readonly events: readonly {
+    readonly name: string;
+    readonly unit: string;
+    readonly kind: string;
+    readonly supported: boolean;
+    readonly reason: string | null;
+  }[];
+  readonly processes: readonly { readonly pid: number; readonly node: string; readonly exited: boolean }[];
+  readonly threads: readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly pid: number;
+    readonly counters: ValuesJson;
+  }[];
+  readonly tasks: readonly TaskJson[];
+  readonly system: readonly { readonly name: string; readonly counters: ValuesJson }[];
+  readonly conservation: Readonly<Record<string, ConservationJson>>;
+  readonly overhead: { readonly switches: number; readonly boundaries: number; readonly addedNs: number };
+  readonly lost: Losses;
+  readonly notes: readonly string[];
+  readonly intervals?: readonly IntervalJson[];
+}
+
+export interface ConservationJson {
+  readonly threads: number;
+  readonly attributed: number;
+  readonly error: number;
+}
+
+/** What one interval of -I added. */
+export interface IntervalJson {
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly tasks: readonly { readonly name: string; readonly count: number; readonly counters: ValuesJson }[];
+}
+
+export function documentOf(report: Report, intervals?: readonly IntervalJson[]): StatJson {
+  const { tally, events } = report;
+  const rows = rowsOf(report);
+  const additive = events.filter((event) => event.additive);
+  const states = eventStates(report);
+  return {
+    schema: 'taskperf.stat/1',
+    command: report.command,
+    pid: report.pid,
+    node: nodeOf(report),
+    exit: { code: report.ended.code, signal: report.ended.signal },
+    ended: endingText(report.ended),
+    elapsedNs: report.elapsedNs,
+    by: report.by,
+    events: states.map(({ event, kind, supported, reason }) => {
+      return { name: event.name, unit: event.unit, kind, supported, reason };
+    }),
+    processes: tally.processes.map(({ pid, node, exited }) => ({ pid, node, exited })),
+    threads: tally.threads.map(({ id, name, pid, total }) => {
+      return { id, name, pid, counters: valuesJson(additive, total) };
+    }),
+    tasks: rows.map((row) => taskJson(row, events)),
+    system: systemRows(tally).map(({ name, values }) => ({ name, counters: valuesJson(additive, values) })),
+    conservation: conservationOf(report, rows),
+    overhead: overheadOf(tally),
+    lost: tally.lost,
+    notes: report.notes,
+    ...(intervals === undefined ? {} : { intervals }),
+  };
+}
+
+/** The values of the given events, by name. */
+export function valuesJson(events: readonly EventInfo[], values: Float64Array): ValuesJson {
+  return Object.fromEntries(events.map((event) => [event.name, { value: values[event.id]! }]));
+}
+
+/** Threads' total minus tasks and system rows, for every additive event. */
+export function conservationOf(report: Report, rows: readonly ReportRow[]): Record<string, ConservationJson> {
+  const { tally, events } = report;
+  const threads = sumOf(tally.threads.map((thread) => thread.total));
+  const attributed = sumOf([...rows, ...systemRows(tally)].map((row) => row.values));
+  const entries = events
+    .filter((event) => event.additive)
+    .map(({ id, name }): [string, ConservationJson] => {
+      const [total, sum] = [threads[id]!, attributed[id]!];
+      return [name, { threads: total, attributed: sum, error: total - sum }];
+    });
+  return Object.fromEntries(entries);
+}
+
+function nodeOf({ tally, pid }: Report): string | null {
+  const own = tally.processes.find((one) => one.pid === pid) ?? tally.processes[0];
+  return own?.node ?? null;
+}
+
+function taskJson(row: ReportRow, events: readonly EventInfo[]): TaskJson {
+  const counters = events.map((event): [string, CounterJson] => {
+    const value = row.values[event.id]!;
+    const { enabledNs, runningNs } = row;
+    return [event.name, { value, enabledNs, runningNs, perTask: perTaskJson(row, event.id) }];
+  });
+  return {
+    name: row.name,
+    ...(row.id === undefined ? {} : { id: row.id }),
+    count: row.count,
+    live: row.live,
+    counters: Object.fromEntries(counters),
+  };
+}
+
+function perTaskJson(row: ReportRow, event: number): PerTaskJson | null {
+  const spread = row.spread(event);
+  if (spread === undefined || row.count === 0) return null;
+  const { min, p50, p90, p99, max } = spread;
+  return { min, mean: row.exited[event]! / row.count, p50, p90, p99, max };
+}

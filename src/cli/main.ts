@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** The command `taskperf`: what it can do, one subcommand per file. */
+import fs from 'node:fs';
+import { nearest, UsageError } from './arguments.ts';
+import { HELP, SUBCOMMANDS } from './help.ts';
+import { LaunchError } from './launch.ts';
+import { list } from './list.ts';
+import { stat } from './stat.ts';
+
+const STATUS_USAGE = 129;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [subcommand, ...rest] = args;
+  switch (subcommand) {
+    case 'stat':
+      return await stat(rest);
+    case 'list':
+      return list(rest);
+    case '-h':
+    case '--help':
+      process.stdout.write(HELP);
+      return 0;
+    case '--version':
+      process.stdout.write(`taskperf ${version()}\n`);
+      return 0;
+    default:
+      throw new UsageError(unknownSubcommand(subcommand));
+  }
+}
+
+function unknownSubcommand(name: string | undefined): string {
+  const existing = `there are ${SUBCOMMANDS.join(' and ')}; \`taskperf --help\` explains them`;
+  if (name === undefined) return `no subcommand given; ${existing}`;
+  const near = nearest(name, SUBCOMMANDS);
+  const kind = name.startsWith('-') ? 'option' : 'subcommand';
+  return `unknown ${kind} '${name}'; ${near === undefined ? '' : `did you mean '${near}'? `}${existing}`;
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** Sentences for mistakes of the user; our own bugs keep their stack. */
+function report(error: unknown): number {
+  if (!(error instanceof UsageError || error instanceof LaunchError)) throw error;
+  process.stderr.write(`taskperf: ${error.message}\n`);
+  return error instanceof LaunchError ? error.status : STATUS_USAGE;
+}
+
+// A reader that goes away (`taskperf … 2>&1 | head`) is no reason to lose the program's exit status.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);

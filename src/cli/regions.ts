@@ -1,0 +1,184 @@
+/**
+ * The regions of one session: found as the command's Node.js processes make them, drained while they run, read for the
+ * last time when their process is gone, and removed at the end.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { H_PID } from '../core/layout.ts';
+import type { EventInfo } from '../core/events.ts';
+import { TaskperfError } from '../core/errors.ts';
+import { Collector } from './collector.ts';
+import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
+import { RegionReader } from './reader.ts';
+import { RingReader } from './ring.ts';
+import type { ExitSink } from './ring.ts';
+import { keyOf, Tally } from './tally.ts';
+import type { By } from './tally.ts';
+import { TaskLog } from './task-log.ts';
+import type { LoggedTask } from './task-log.ts';
+
+export interface SessionOptions {
+  readonly directory: string;
+  /** The tool's pid: regions of other sessions are not touched. */
+  readonly session: number;
+  readonly events: readonly EventInfo[];
+  readonly by: By;
+  /** Also keep the spread of the current interval. */
+  readonly intervals: boolean;
+}
+
+interface OpenRegion {
+  readonly reader: RegionReader;
+  readonly pid: number;
+  readonly rings: { readonly ring: RingReader; readonly sink: ExitSink }[];
+  readonly log: TaskLog | undefined;
+}
+
+export class RegionSession {
+  readonly collector: Collector;
+  readonly intervalCollector: Collector | undefined;
+  /** One sentence per thing the user should know. */
+  readonly notes: string[] = [];
+  readonly #options: SessionOptions;
+  readonly #open: Map<string, OpenRegion> = new Map();
+  /** Files looked at that are not ours, by name and inode. */
+  readonly #others: Set<string> = new Set();
+  readonly #ended: Tally = new Tally();
+  readonly #tasks: LoggedTask[] = [];
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const events = options.events.map((event) => event.id);
+    this.collector = new Collector(events);
+    this.intervalCollector = options.intervals ? new Collector(events) : undefined;
+  }
+
+  /** Finds new regions and drains all rings. Returns how full the fullest ring was, 0 to 1. */
+  poll(): number {
+    this.#discover();
+    let fullest = 0;
+    for (const [key, region] of this.#open) {
+      // Asked before the drain: what a process wrote before it died is then surely seen.
+      const alive = isAlive(region.pid);
+      fullest = Math.max(fullest, this.#drain(region));
+      if (!alive) this.#close(key, region);
+    }
+    return fullest;
+  }
+
+  /** Pids of processes whose regions are being read: they are killed too when the user forces the end. */
+  pids(): number[] {
+    return [...this.#open.values()].map((region) => region.pid);
+  }
+
+  /** The books as they are now. */
+  tally(): Tally {
+    const tally = new Tally();
+    tally.merge(this.#ended);
+    for (const region of this.#open.values()) this.#addTo(tally, region);
+    return tally;
+  }
+
+  /** Exited tasks, kept with `by: 'task'` only. */
+  tasks(): readonly LoggedTask[] {
+    return this.#tasks;
+  }
+
+  /** Reads everything for the last time and removes this session's files. */
+  finish(): Tally {
+    this.poll();
+    for (const [key, region] of this.#open) this.#close(key, region);
+    for (const name of listFiles(this.#options.directory)) this.#sweep(name);
+    return this.#ended;
+  }
+
+  #discover(): void {
+    const { directory, session } = this.#options;
+    for (const name of listFiles(directory)) {
+      if (!isRegionFile(name)) continue;
+      const file = path.join(directory, name);
+      const inode = fs.statSync(file, { throwIfNoEntry: false })?.ino;
+      const key = `${file}:${inode}`;
+      if (inode === undefined || this.#open.has(key) || this.#others.has(key)) continue;
+      if (sessionOf(file) === session) this.#openRegion(key, file);
+      else this.#others.add(key);
+    }
+  }
+
+  #openRegion(key: string, file: string): void {
+    try {
+      const reader = RegionReader.open(file);
+      const log = this.#options.by === 'task' ? new TaskLog() : undefined;
+      this.#open.set(key, { reader, pid: reader.header.i32[H_PID]!, rings: [], log });
+    } catch (error) {
+      this.#others.add(key);
+      this.notes.push(
+        error instanceof TaskperfError ? error.message : `cannot read ${file}: ${messageOf(error)}`,
+      );
+      fs.rmSync(file, { force: true });
+    }
+  }
+
+  #drain({ reader, rings, log }: OpenRegion): number {
+    reader.refresh();
+    while (rings.length < reader.threadsUsed) {
+      const thread = rings.length;
+      rings.push({ ring: new RingReader(reader, thread), sink: this.#sink(reader, thread, log) });
+    }
+    let most = 0;
+    for (const { ring, sink } of rings) most = Math.max(most, ring.drain(sink));
+    return most / reader.layout.ring;
+  }
+
+  #sink(reader: RegionReader, thread: number, log: TaskLog | undefined): ExitSink {
+    const key = (name: number): string => keyOf(reader, this.#options.by, name, reader.thread(thread));
+    const total = this.collector.sink(thread, key, log);
+    const interval = this.intervalCollector?.sink(thread, key);
+    if (interval === undefined) return total;
+    return {
+      exit: (words, word) => {
+        total.exit(words, word);
+        interval.exit(words, word);
+      },
+    };
+  }
+
+  #addTo(tally: Tally, { reader, rings }: OpenRegion): void {
+    tally.addRegion(reader, this.#options.by, Number(process.hrtime.bigint()));
+    for (const { ring } of rings) tally.lost.events += ring.lost;
+  }
+
+  #close(key: string, region: OpenRegion): void {
+    const { reader, log } = region;
+    this.#drain(region);
+    this.#addTo(this.#ended, region);
+    if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
+    const off = this.#ended.processes.at(-1)?.off;
+    if (off !== undefined) this.notes.push(`taskperf switched itself off in process ${region.pid}: ${off}`);
+    this.#open.delete(key);
+    this.#others.add(key);
+    fs.rmSync(reader.path, { force: true });
+    reader.close();
+  }
+
+  /** Says why a process could not make its region, and removes what our processes left half made. */
+  #sweep(name: string): void {
+    const pid = pidOfFile(name);
+    if (pid === undefined || isAlive(pid)) return;
+    const file = path.join(this.#options.directory, name);
+    if (name.endsWith('.error')) {
+      this.notes.push(`taskperf could not start in process ${pid}: ${firstLine(file)}`);
+      fs.rmSync(file, { force: true });
+    } else if (!isRegionFile(name)) {
+      fs.rmSync(file, { force: true });
+    }
+  }
+}
+
+function firstLine(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8').split('\n', 1)[0]!.slice(0, 300);
+  } catch {
+    return 'the reason is gone';
+  }
+}

@@ -1,0 +1,191 @@
+/** What a run of `taskperf stat` found, before it becomes a table or a document. */
+import { EVENTS, LATE, TASK_CLOCK, WAIT } from '../core/events.ts';
+import type { EventInfo } from '../core/events.ts';
+import { EVENT_LINES, REASON_NO_ADDON, REASON_NO_PERF } from '../core/layout.ts';
+import type { Group, Spread } from './collector.ts';
+import type { By, Row, Tally } from './tally.ts';
+import type { LoggedTask } from './task-log.ts';
+
+/** How the command ended: one of code and signal is set. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** A second SIGINT made the tool kill it. */
+  readonly forced: boolean;
+}
+
+export interface Report {
+  readonly command: readonly string[];
+  readonly pid: number;
+  readonly ended: Ending;
+  readonly elapsedNs: number;
+  /** Events asked for, task-clock among them. */
+  readonly events: readonly EventInfo[];
+  /** The user named the events: their columns come before the quantiles. */
+  readonly explicitEvents: boolean;
+  readonly by: By;
+  readonly tally: Tally;
+  readonly groups: ReadonlyMap<string, Group>;
+  /** With `by: 'task'` only. */
+  readonly tasks: readonly LoggedTask[];
+  /** Sentences for the user: regions that could not be read, processes that switched taskperf off. */
+  readonly notes: readonly string[];
+}
+
+/** A row as it is shown. */
+export interface ReportRow {
+  readonly name: string;
+  /** The task's number, for rows of single tasks. */
+  readonly id: number | undefined;
+  readonly count: number;
+  readonly live: number;
+  readonly values: Float64Array;
+  readonly exited: Float64Array;
+  readonly enabledNs: number;
+  readonly runningNs: number;
+  readonly spread: (event: number) => Spread | undefined;
+}
+
+export interface SystemRow {
+  readonly name: '(event loop)' | '(idle)' | '(unattributed)' | '(late)';
+  readonly values: Float64Array;
+}
+
+export interface EventState {
+  readonly event: EventInfo;
+  readonly kind: 'exact' | 'estimated';
+  readonly supported: boolean;
+  /** Why it is estimated or not supported, with the remedy; null when exact. */
+  readonly reason: string | null;
+}
+
+const NO_SPREAD = (): undefined => undefined;
+
+/** The rows of the report, most costly first; their sum is the sum of all tasks, whatever `by` says. */
+export function rowsOf(report: Report): ReportRow[] {
+  const rows = report.tally.sortedRows();
+  if (report.by === 'task') return taskRows(report, rows);
+  return rows.map((row) => groupRow(row, report.groups.get(row.key)));
+}
+
+export function systemRows(tally: Tally): SystemRow[] {
+  return [
+    { name: '(event loop)', values: sumOf(tally.threads.map((thread) => thread.loop)) },
+    { name: '(idle)', values: sumOf(tally.threads.map((thread) => thread.idle)) },
+    { name: '(unattributed)', values: sumOf(tally.threads.map((thread) => thread.unattributed)) },
+    { name: '(late)', values: sumOf(tally.threads.map((thread) => thread.late)) },
+  ];
+}
+
+export function sumOf(lines: readonly Float64Array[]): Float64Array {
+  const sum = new Float64Array(EVENT_LINES);
+  for (const line of lines) line.forEach((value, event) => (sum[event]! += value));
+  return sum;
+}
+
+/** CPU time of all threads in ns: what shares are shares of. */
+export function cpuOf({ tally }: Report): number {
+  return sumOf(tally.threads.map((thread) => thread.total))[TASK_CLOCK]!;
+}
+
+/** Requests if they are named like requests, else tasks. */
+export function nounFor(rows: readonly ReportRow[]): 'requests' | 'tasks' {
+  return rows.some((row) => /^[A-Z]+ [/*]/.test(row.name)) ? 'requests' : 'tasks';
+}
+
+/** How far each event can be trusted, over all processes of the command. */
+export function eventStates({ events, tally }: Report): EventState[] {
+  return events.map((event) => {
+    const bit = 1 << event.id;
+    const counting = tally.processes.filter((one) => (one.eventBits & bit) !== 0);
+    if (counting.length === 0) {
+      return {
+        event,
+        kind: 'exact',
+        supported: false,
+        reason: 'no Node.js process of the command counted it',
+      };
+    }
+    // Late work is task-clock, booked on another name.
+    const source = event.id === LATE ? 1 << TASK_CLOCK : bit;
+    const estimating = counting.find((one) => (one.estimatedBits & source) !== 0);
+    if (estimating !== undefined) {
+      return { event, kind: 'estimated', supported: true, reason: reasonText(estimating.reason) };
+    }
+    if (event.id === WAIT)
+      return { event, kind: 'estimated', supported: true, reason: 'waiting is inferred' };
+    return { event, kind: 'exact', supported: true, reason: null };
+  });
+}
+
+/** Why values are estimated, and what to do about it. */
+export function reasonText(reason: number): string {
+  if (reason === REASON_NO_ADDON) {
+    return 'the native addon is not loaded; install a C compiler and run `npm rebuild taskperf`';
+  }
+  if (reason === REASON_NO_PERF) {
+    return 'the kernel refused perf_event_open; allow it with `sudo sysctl kernel.perf_event_paranoid=2`';
+  }
+  return 'the exact clock is not available in the program';
+}
+
+/** "exited with code 3", "killed by SIGKILL". */
+export function endingText({ code, signal, forced }: Ending): string {
+  if (signal === null) return `exited with code ${code}`;
+  return `killed by ${signal}${forced ? ' (forced by a second SIGINT)' : ''}`;
+}
+
+/** What taskperf itself added: switches × the calibrated cost of one. */
+export function overheadOf(tally: Tally): { switches: number; boundaries: number; addedNs: number } {
+  const sum = { switches: 0, boundaries: 0, addedNs: 0 };
+  for (const thread of tally.threads) {
+    sum.switches += thread.switches;
+    sum.boundaries += thread.boundaries;
+    sum.addedNs += thread.switches * thread.switchCostNs;
+  }
+  sum.addedNs = Math.round(sum.addedNs);
+  return sum;
+}
+
+function groupRow(row: Row, group: Group | undefined): ReportRow {
+  return {
+    name: row.name,
+    id: undefined,
+    count: row.count,
+    live: row.live,
+    values: row.values,
+    exited: row.exited,
+    enabledNs: (group?.enabledNs ?? 0) + row.liveEnabledNs,
+    runningNs: (group?.runningNs ?? 0) + row.liveRunningNs,
+    spread: (event) => (event === LATE ? undefined : group?.spread(event)),
+  };
+}
+
+/** One row per logged task, one per name for the live ones, and one for all that the log does not hold. */
+function taskRows(report: Report, rows: readonly Row[]): ReportRow[] {
+  const tasks = report.tasks.map((task) => taskRow(task));
+  const live = rows
+    .filter((row) => row.live > 0)
+    .map((row) => ({ ...groupRow(row, undefined), ...liveOnly(row) }));
+  const shown = [...tasks, ...live].sort((a, b) => b.values[TASK_CLOCK]! - a.values[TASK_CLOCK]!);
+  const count = rows.reduce((sum, row) => sum + row.count, 0) - tasks.length;
+  if (count <= 0) return shown;
+  const rest = sumOf(rows.map((row) => row.exited));
+  for (const task of tasks) for (const event of EVENTS) rest[event.id]! -= task.values[event.id]!;
+  const more = { name: '(tasks not listed)', id: undefined, count, live: 0, values: rest, exited: rest };
+  return [...shown, { ...more, enabledNs: 0, runningNs: 0, spread: NO_SPREAD }];
+}
+
+function taskRow(task: LoggedTask): ReportRow {
+  const { name, id, values, enabledNs, runningNs } = task;
+  const spread = (event: number): Spread => {
+    const value = values[event]!;
+    return { min: value, p50: value, p90: value, p99: value, max: value };
+  };
+  return { name, id, count: 1, live: 0, values, exited: values, enabledNs, runningNs, spread };
+}
+
+function liveOnly(row: Row): Pick<ReportRow, 'count' | 'values' | 'exited'> {
+  const values = row.values.map((value, event) => value - row.exited[event]!);
+  return { count: 0, values, exited: new Float64Array(EVENT_LINES) };
+}

@@ -1,0 +1,156 @@
+/** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
+import { TaskperfError } from '../core/errors.ts';
+import { parseStat, UsageError } from './arguments.ts';
+import type { StatArguments } from './arguments.ts';
+import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
+import { documentOf } from './document.ts';
+import { STAT_HELP } from './help.ts';
+import { Intervals } from './interval.ts';
+import { childEnv, exitStatus, launch } from './launch.ts';
+import { Output } from './output.ts';
+import { RegionSession } from './regions.ts';
+import { endingText } from './report.ts';
+import type { Ending, Report } from './report.ts';
+import { renderTable } from './table.ts';
+
+const POLL_MS = 50;
+/** When a ring fills faster than this share per poll, we poll again sooner. */
+const RING_FULL_SHARE = 0.2;
+const POLL_FAST_MS = 5;
+
+/** Returns the exit status. Throws UsageError and LaunchError before anything has run. */
+export async function stat(args: readonly string[]): Promise<number> {
+  const options = parseStat(args);
+  if (options.help) {
+    process.stdout.write(STAT_HELP);
+    return 0;
+  }
+  const output = new Output(options.output, options.color, process.env);
+  try {
+    return await run(options, output);
+  } finally {
+    output.close();
+  }
+}
+
+async function run(options: StatArguments, output: Output): Promise<number> {
+  const { command, events, by } = options;
+  const directory = prepared();
+  const intervalsWanted = options.intervalMs !== undefined;
+  const session = new RegionSession({
+    directory,
+    session: process.pid,
+    events,
+    by,
+    intervals: intervalsWanted,
+  });
+  const env = childEnv(
+    process.env,
+    events.map((event) => event.name),
+    directory,
+  );
+  const startNs = nowNs();
+  const child = await launch({ command, env, morePids: () => session.pids() });
+  const intervals = session.intervalCollector && new Intervals(session, session.intervalCollector, events);
+  const stop = watch(
+    session,
+    () => {
+      const block = intervals!.next(nowNs() - startNs, output.style);
+      if (!options.json) writeOut(output, block);
+    },
+    options.intervalMs,
+  );
+  const ended = await child.ended;
+  stop();
+  const elapsedNs = nowNs() - startNs;
+  intervals?.next(elapsedNs, output.style);
+  const tally = session.finish();
+  const report: Report = {
+    command,
+    pid: child.pid,
+    ended,
+    elapsedNs,
+    events,
+    explicitEvents: options.explicitEvents,
+    by,
+    tally,
+    groups: session.collector.groups,
+    tasks: session.tasks(),
+    notes: notesOf(session, tally.processes.length, { ended, dropped: intervals?.dropped ?? 0 }),
+  };
+  print(report, intervals, { options, output });
+  return exitStatus(ended);
+}
+
+function print(
+  report: Report,
+  intervals: Intervals | undefined,
+  to: { options: StatArguments; output: Output },
+): void {
+  const { options, output } = to;
+  if (options.json) {
+    writeOut(output, `${JSON.stringify(documentOf(report, intervals?.kept), null, 2)}\n`);
+  } else if (report.tally.processes.length > 0) {
+    writeOut(output, renderTable(report, output.style));
+  } else {
+    writeOut(output, report.notes.map((note) => `taskperf: ${note}\n`).join(''));
+  }
+}
+
+/** Polls the regions, and calls `tick` every `intervalMs`, until the returned function is called. */
+function watch(session: RegionSession, tick: () => void, intervalMs: number | undefined): () => void {
+  let timer: NodeJS.Timeout;
+  const poll = (): void => {
+    const fullest = session.poll();
+    timer = setTimeout(poll, fullest > RING_FULL_SHARE ? POLL_FAST_MS : POLL_MS);
+  };
+  timer = setTimeout(poll, POLL_MS);
+  const ticker = intervalMs === undefined ? undefined : setInterval(tick, intervalMs);
+  return () => {
+    clearTimeout(timer);
+    clearInterval(ticker);
+  };
+}
+
+function prepared(): string {
+  const directory = regionDirectory(process.env);
+  try {
+    prepareDirectory(directory);
+  } catch (error) {
+    if (error instanceof TaskperfError) throw new UsageError(error.message);
+    throw error;
+  }
+  removeStale(directory);
+  return directory;
+}
+
+function notesOf(
+  session: RegionSession,
+  processes: number,
+  run: { ended: Ending; dropped: number },
+): string[] {
+  const notes = [...new Set(session.notes)];
+  if (processes === 0 && notes.length === 0) {
+    notes.push(
+      `nothing was counted: no Node.js process of the command showed up (the command ${run.ended.signal === null ? '' : 'was '}${endingText(run.ended)}); ` +
+        'it must start node and not clear NODE_OPTIONS',
+    );
+  }
+  if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
+  return notes;
+}
+
+/** The program has run: a table that cannot be written is said, but its exit status stays the program's. */
+function writeOut(output: Output, text: string): void {
+  try {
+    output.write(text);
+  } catch (error) {
+    process.stderr.write(
+      `taskperf: cannot write to '${output.name}' (${messageOf(error)}); nothing more was written\n`,
+    );
+  }
+}
+
+function nowNs(): number {
+  return Number(process.hrtime.bigint());
+}

@@ -1,0 +1,229 @@
+/**
+ * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
+ * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
+ */
+import { TASK_CLOCK } from '../core/events.ts';
+import {
+  EVENT_LINES,
+  H_ESTIMATED,
+  H_EVENTS,
+  H_F64_SWITCH_COST,
+  H_LOST_CONTEXTS,
+  H_LOST_COUNTERS,
+  H_LOST_NAMES,
+  H_LOST_SLICES,
+  H_LOST_TASKS,
+  H_LOST_THREADS,
+  H_OFF,
+  H_PID,
+  H_REASON,
+  H_STATE,
+  NAME_TOTAL_BYTES,
+  NT_F64_EXITS,
+  NT_F64_STARTS,
+  NT_F64_SUM,
+  PROCESS_EXITED,
+  T_F64_BOUNDARIES,
+  T_F64_IDLE,
+  T_F64_LATE,
+  T_F64_LOOP,
+  T_F64_SWITCHES,
+  T_F64_TASKS,
+  T_F64_TOTAL,
+  T_F64_UNATTRIBUTED,
+  T_ID,
+  T_TID,
+} from '../core/layout.ts';
+import { visitLiveTasks } from './live.ts';
+import { threadName } from './reader.ts';
+import type { RegionReader, Words } from './reader.ts';
+
+/** One row of the table; values by event line. */
+export interface Row {
+  readonly key: string;
+  readonly name: string;
+  /** Tasks that exited. */
+  count: number;
+  /** Tasks still alive. */
+  live: number;
+  /** Sums over the exited ones. */
+  readonly exited: Float64Array;
+  /** Sums over exited and live ones. */
+  readonly values: Float64Array;
+  liveEnabledNs: number;
+  liveRunningNs: number;
+}
+
+export interface ThreadBooks {
+  readonly pid: number;
+  readonly id: number;
+  readonly tid: number;
+  readonly name: string;
+  readonly total: Float64Array;
+  readonly tasks: Float64Array;
+  readonly unattributed: Float64Array;
+  readonly late: Float64Array;
+  readonly loop: Float64Array;
+  readonly idle: Float64Array;
+  readonly switches: number;
+  readonly boundaries: number;
+  readonly switchCostNs: number;
+}
+
+/** One Node.js process of the command. */
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly node: string;
+  readonly exited: boolean;
+  /** Bit per event: counted, estimated. */
+  readonly eventBits: number;
+  readonly estimatedBits: number;
+  readonly reason: number;
+  /** Why taskperf switched itself off there, undefined when it did not. */
+  readonly off: string | undefined;
+}
+
+export interface Losses {
+  tasks: number;
+  contexts: number;
+  counters: number;
+  names: number;
+  slices: number;
+  threads: number;
+  /** Exit events overwritten before the tool read them: they miss in the quantiles, not in the sums. */
+  events: number;
+}
+
+export type By = 'name' | 'task' | 'thread';
+
+export class Tally {
+  readonly rows: Map<string, Row> = new Map();
+  readonly threads: ThreadBooks[] = [];
+  readonly processes: ProcessFacts[] = [];
+  readonly lost: Losses = { tasks: 0, contexts: 0, counters: 0, names: 0, slices: 0, threads: 0, events: 0 };
+
+  /** Adds what a region says now. `nowNs` is CLOCK_MONOTONIC, for the lifetimes of live tasks. */
+  addRegion(reader: RegionReader, by: By, nowNs: number): void {
+    reader.refresh();
+    const slots = new Map<number, Words>();
+    for (let index = 0; index < reader.threadsUsed; index++) {
+      const slot = reader.thread(index);
+      if (slot === undefined) continue;
+      slots.set(index, slot);
+      this.threads.push(booksOf(reader, slot));
+      this.#addTotals(reader, index, slot, by);
+    }
+    visitLiveTasks(reader, nowNs, (task) => {
+      const slot = slots.get(task.thread);
+      const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
+      row.live++;
+      row.liveEnabledNs += task.enabledNs;
+      row.liveRunningNs += task.runningNs;
+      addTo(row.values, task.values, 0);
+    });
+    this.#addHeader(reader);
+  }
+
+  row(key: string, name: string): Row {
+    let row = this.rows.get(key);
+    if (row === undefined) {
+      const exited = new Float64Array(EVENT_LINES);
+      const values = new Float64Array(EVENT_LINES);
+      row = { key, name, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
+      this.rows.set(key, row);
+    }
+    return row;
+  }
+
+  /** Most costly first; equal ones by name. */
+  sortedRows(): Row[] {
+    const cost = (row: Row): number => row.values[TASK_CLOCK]!;
+    return [...this.rows.values()].sort(
+      (a, b) => cost(b) - cost(a) || b.count - a.count || (a.name < b.name ? -1 : 1),
+    );
+  }
+
+  /** Adds another tally: processes that ended earlier. */
+  merge(other: Tally): void {
+    for (const from of other.rows.values()) {
+      const row = this.row(from.key, from.name);
+      row.count += from.count;
+      row.live += from.live;
+      row.liveEnabledNs += from.liveEnabledNs;
+      row.liveRunningNs += from.liveRunningNs;
+      addTo(row.exited, from.exited, 0);
+      addTo(row.values, from.values, 0);
+    }
+    this.threads.push(...other.threads);
+    this.processes.push(...other.processes);
+    for (const kind of Object.keys(this.lost) as (keyof Losses)[]) this.lost[kind] += other.lost[kind];
+  }
+
+  #addTotals(reader: RegionReader, thread: number, slot: Words, by: By): void {
+    const totals = reader.nameTotals(thread);
+    for (let name = 0; name < reader.namesUsed; name++) {
+      const at = (name * NAME_TOTAL_BYTES) / 8;
+      const exits = totals[at + NT_F64_EXITS]!;
+      if (exits === 0) continue;
+      // The thread's own task was never started by anyone, and its time is in the system rows already.
+      if (totals[at + NT_F64_STARTS] === 0 && reader.name(name) === threadName(slot)) continue;
+      const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
+      row.count += exits;
+      addTo(row.exited, totals, at + NT_F64_SUM);
+      addTo(row.values, totals, at + NT_F64_SUM);
+    }
+  }
+
+  #addHeader(reader: RegionReader): void {
+    const words = reader.header.i32;
+    this.lost.tasks += words[H_LOST_TASKS]!;
+    this.lost.contexts += words[H_LOST_CONTEXTS]!;
+    this.lost.counters += words[H_LOST_COUNTERS]!;
+    this.lost.names += words[H_LOST_NAMES]!;
+    this.lost.slices += words[H_LOST_SLICES]!;
+    this.lost.threads += words[H_LOST_THREADS]!;
+    this.processes.push({
+      pid: words[H_PID]!,
+      node: reader.nodeVersion,
+      exited: words[H_STATE] === PROCESS_EXITED,
+      eventBits: words[H_EVENTS]!,
+      estimatedBits: words[H_ESTIMATED]!,
+      reason: words[H_REASON]!,
+      off: words[H_OFF] === 1 ? reader.offMessage : undefined,
+    });
+  }
+}
+
+/** The row an event of this name on this thread belongs to. */
+export function keyOf(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
+  if (by !== 'thread') return reader.name(name);
+  return `${reader.header.i32[H_PID]}/${slot?.i32[T_ID] ?? '?'}`;
+}
+
+function displayName(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
+  if (by !== 'thread') return reader.name(name);
+  return slot === undefined ? '(unknown thread)' : threadName(slot);
+}
+
+function booksOf(reader: RegionReader, slot: Words): ThreadBooks {
+  const line = (at: number): Float64Array => slot.f64.slice(at, at + EVENT_LINES);
+  return {
+    pid: reader.header.i32[H_PID]!,
+    id: slot.i32[T_ID]!,
+    tid: slot.i32[T_TID]!,
+    name: threadName(slot),
+    total: line(T_F64_TOTAL),
+    tasks: line(T_F64_TASKS),
+    unattributed: line(T_F64_UNATTRIBUTED),
+    late: line(T_F64_LATE),
+    loop: line(T_F64_LOOP),
+    idle: line(T_F64_IDLE),
+    switches: slot.f64[T_F64_SWITCHES]!,
+    boundaries: slot.f64[T_F64_BOUNDARIES]!,
+    switchCostNs: reader.header.f64[H_F64_SWITCH_COST]!,
+  };
+}
+
+function addTo(sums: Float64Array, from: Float64Array, at: number): void {
+  for (let event = 0; event < EVENT_LINES; event++) sums[event]! += from[at + event]!;
+}

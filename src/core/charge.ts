@@ -1,0 +1,82 @@
+/**
+ * Charging: one reading of the PMU, and what it added goes to whom it belongs: the running task's context, the
+ * thread's own context, and one of the thread's lines (tasks, unattributed or late).
+ *
+ * The walk is plain loops over typed arrays: nothing is allocated, and the cost depends on the counters of the running
+ * task alone.
+ */
+import { COUNTING, EVENT_MASK } from './counter.ts';
+import type { ContextHandle, CpuState } from './cpu-state.ts';
+import { CPU_CLOCK, LATE, TASK_CLOCK, TASK_SWITCHES, WAIT } from './events.ts';
+import { NT_F64_SUM, nameTotalF64 } from './layout.ts';
+
+// Local copies: V8 folds a module's own constants, an imported binding is a load each time.
+const CLOCK = CPU_CLOCK;
+const SWITCHES = TASK_SWITCHES;
+const WAITED = WAIT;
+const COUNTING_BIT = COUNTING;
+const EVENT_BITS = EVENT_MASK;
+
+/** Takes one reading and books it. Returns the clock. The task's switch-in (its switch and wait) is booked with it. */
+export function charge(s: CpuState): number {
+  const { f64, raw, delta, lines, lastAt, bucketAt, totalAt } = s;
+  const now = s.pmu.read(raw);
+  for (let i = 0; i < lines.length; i++) {
+    const event = lines[i]!;
+    const value = raw[event]!;
+    const added = value - f64[lastAt + event]!;
+    f64[lastAt + event] = value;
+    f64[bucketAt + event]! += added;
+    f64[totalAt + event]! += added;
+    delta[event] = added;
+  }
+  const switches = delta[SWITCHES]!;
+  if (switches !== 0) {
+    f64[totalAt + SWITCHES]! += switches;
+    f64[bucketAt + SWITCHES]! += switches;
+    f64[bucketAt + WAITED]! += delta[WAITED]!;
+  }
+  if (s.active !== 0) chargeContext(s, s.active);
+  if (s.threadContext !== 0 || s.owner < 0) chargeOthers(s);
+  delta[SWITCHES] = 0;
+  delta[WAITED] = 0;
+  s.now = now;
+  return now;
+}
+
+/** Adds the present deltas to all that counts in the context. */
+function chargeContext(s: CpuState, context: ContextHandle): void {
+  const { i32, f64, delta, counterPackedAt, counterNextAt, counterCountAt } = s;
+  f64[s.contextTimeAt + (context << 3)]! += delta[CLOCK]!;
+  let counter = i32[s.contextFirstAt + (context << 4)]!;
+  while (counter !== 0) {
+    const packed = i32[counterPackedAt + (counter << 4)]!;
+    if ((packed & COUNTING_BIT) !== 0) f64[counterCountAt + (counter << 3)]! += delta[packed & EVENT_BITS]!;
+    counter = i32[counterNextAt + (counter << 4)]!;
+  }
+}
+
+/** Late work, and counters on the thread itself. */
+function chargeOthers(s: CpuState): void {
+  const { delta } = s;
+  if (s.owner < 0) {
+    const late = delta[TASK_CLOCK]!;
+    const context = s.i32[s.taskContextAt + (s.current << 4)]!;
+    if (context > 0) addEvent(s, context, LATE, late);
+    s.f64[nameTotalF64(s.region.layout, s.index, s.lateName) + NT_F64_SUM + LATE]! += late;
+    delta[LATE] = late;
+  }
+  if (s.threadContext !== 0) chargeContext(s, s.threadContext);
+  delta[LATE] = 0;
+}
+
+/** Adds to the context's counters of one event, whether the context is being counted or not. */
+export function addEvent(s: CpuState, context: ContextHandle, event: number, amount: number): void {
+  let counter = s.i32[s.contextFirstAt + (context << 4)]!;
+  while (counter !== 0) {
+    const packed = s.i32[s.counterPackedAt + (counter << 4)]!;
+    if ((packed & COUNTING) !== 0 && (packed & EVENT_MASK) === event)
+      s.f64[s.counterCountAt + (counter << 3)]! += amount;
+    counter = s.i32[s.counterNextAt + (counter << 4)]!;
+  }
+}

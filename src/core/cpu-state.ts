@@ -1,0 +1,183 @@
+/**
+ * What one JavaScript thread ("CPU") keeps at hand. The state that others may see is in the region; here are the typed
+ * arrays and the word indexes that the switch path needs, worked out once. Bases marked "+ handle" are for handle 0.
+ */
+import { assert } from './assert.ts';
+import { TaskperfError } from './errors.ts';
+import { CPU_CLOCK } from './events.ts';
+import {
+  C_ACTIVE,
+  C_F64_TIME,
+  C_FIRST,
+  C_STAT,
+  EVENT_LINES,
+  H_LOST_THREADS,
+  H_THREADS_USED,
+  K_CONTEXT,
+  K_F64_LEFT,
+  R_F64_COUNT,
+  R_NEXT,
+  R_PACKED,
+  THREAD_EXITED,
+  THREAD_FREE,
+  THREAD_LIVE,
+  T_BYTE_NAME,
+  T_BYTE_NAME_SIZE,
+  T_CURRENT,
+  T_F64_LAST,
+  T_F64_LATE,
+  T_F64_SINCE,
+  T_F64_START,
+  T_F64_SWITCHES,
+  T_F64_TASKS,
+  T_F64_TOTAL,
+  T_F64_UNATTRIBUTED,
+  T_ID,
+  T_PENDING,
+  T_SEQ,
+  T_STATE,
+  T_TID,
+  threadF64,
+  threadWord,
+} from './layout.ts';
+import type { Pmu } from './pmu.ts';
+import type { Region } from './region.ts';
+import { encodeUtf8 } from './utf8.ts';
+
+/** Slot index + 1; 0 is no task. */
+export type TaskHandle = number;
+/** Slot index + 1; 0 is no context. */
+export type ContextHandle = number;
+/** Slot index + 1; 0 is no counter. */
+export type CounterHandle = number;
+
+/** Who a thread is. */
+export interface ThreadIdentity {
+  /** worker_threads.threadId, 0 = main. */
+  readonly threadId: number;
+  /** The OS's thread id, 0 when unknown. */
+  readonly tid: number;
+  readonly name: string;
+}
+
+export class CpuState {
+  readonly region: Region;
+  readonly pmu: Pmu;
+  /** The thread's slot. */
+  readonly index: number;
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+  /** The thread's own task. */
+  root: TaskHandle = 0;
+  /** The running task; while late work runs, the task it is charged to. */
+  current: TaskHandle = 0;
+  /** = current, or −1 while late work runs: what a switch compares with. */
+  owner: TaskHandle = 0;
+  /** The task context being counted, 0 = none: the kernel's cpuctx->task_ctx. */
+  active: ContextHandle = 0;
+  /** The thread's own ("per-CPU") context, 0 until its first counter. */
+  threadContext: ContextHandle = 0;
+  /** In whose name late work runs. */
+  lateName = 0;
+  /** ns. Set by the host when the loop wakes: a task cannot have been ready before. */
+  readySince = 0;
+  /** ns. The clock at the last reading. */
+  now = 0;
+
+  /** The last reading, and what it added, by event. */
+  readonly raw: Float64Array = new Float64Array(EVENT_LINES);
+  readonly delta: Float64Array = new Float64Array(EVENT_LINES);
+  /** The PMU's events. */
+  readonly lines: Int32Array;
+  /** Double index of the thread's lines that the running task is booked on: tasks, unattributed or late. */
+  bucketAt: number;
+
+  readonly seqAt: number;
+  readonly currentAt: number;
+  readonly pendingAt: number;
+  readonly lastAt: number;
+  readonly totalAt: number;
+  readonly tasksAt: number;
+  readonly unattributedAt: number;
+  readonly lateAt: number;
+  readonly sinceAt: number;
+  readonly switchesAt: number;
+  // + handle * SLOT_WORDS or SLOT_F64
+  readonly taskContextAt: number;
+  readonly taskLeftAt: number;
+  readonly contextFirstAt: number;
+  readonly contextStatAt: number;
+  readonly contextActiveAt: number;
+  readonly contextTimeAt: number;
+  readonly counterPackedAt: number;
+  readonly counterNextAt: number;
+  readonly counterCountAt: number;
+
+  /** @throws TaskperfError ENOSPC when the region has no thread slot left. */
+  constructor(region: Region, pmu: Pmu, identity: ThreadIdentity) {
+    assert(pmu.events.includes(CPU_CLOCK), 'a PMU counts cpu-clock');
+    this.region = region;
+    this.pmu = pmu;
+    this.i32 = region.i32;
+    this.f64 = region.f64;
+    this.lines = Int32Array.from(pmu.events);
+    this.index = takeThread(region, identity);
+    pmu.bind?.(this.index);
+
+    const word = threadWord(region.layout, this.index);
+    const f64 = threadF64(region.layout, this.index);
+    this.seqAt = word + T_SEQ;
+    this.currentAt = word + T_CURRENT;
+    this.pendingAt = word + T_PENDING;
+    this.lastAt = f64 + T_F64_LAST;
+    this.totalAt = f64 + T_F64_TOTAL;
+    this.tasksAt = f64 + T_F64_TASKS;
+    this.unattributedAt = f64 + T_F64_UNATTRIBUTED;
+    this.lateAt = f64 + T_F64_LATE;
+    this.sinceAt = f64 + T_F64_SINCE;
+    this.switchesAt = f64 + T_F64_SWITCHES;
+    this.bucketAt = this.unattributedAt;
+    this.taskContextAt = region.taskW + K_CONTEXT;
+    this.taskLeftAt = region.taskF + K_F64_LEFT;
+    this.contextFirstAt = region.contextW + C_FIRST;
+    this.contextStatAt = region.contextW + C_STAT;
+    this.contextActiveAt = region.contextW + C_ACTIVE;
+    this.contextTimeAt = region.contextF + C_F64_TIME;
+    this.counterPackedAt = region.counterW + R_PACKED;
+    this.counterNextAt = region.counterW + R_NEXT;
+    this.counterCountAt = region.counterF + R_F64_COUNT;
+
+    this.now = pmu.read(this.raw);
+    for (const event of pmu.events) this.f64[this.lastAt + event] = this.raw[event]!;
+    if (this.f64[f64 + T_F64_START] === 0) this.f64[f64 + T_F64_START] = this.now;
+    this.f64[this.sinceAt] = this.now;
+  }
+}
+
+/** A slot never used is preferred: the books of a thread that is gone stay readable as long as there is room. */
+function takeThread(region: Region, identity: ThreadIdentity): number {
+  const { i32, layout } = region;
+  for (const from of [THREAD_FREE, THREAD_EXITED]) {
+    for (let index = 0; index < layout.threads; index++) {
+      const at = threadWord(layout, index);
+      if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_LIVE) !== from) continue;
+      i32[at + T_ID] = identity.threadId;
+      i32[at + T_TID] = identity.tid;
+      const name = at * 4 + T_BYTE_NAME;
+      region.u8.fill(0, name, name + T_BYTE_NAME_SIZE);
+      region.u8.set(encodeUtf8(identity.name, T_BYTE_NAME_SIZE - 1), name);
+      raiseThreadsUsed(i32, index + 1);
+      return index;
+    }
+  }
+  Atomics.add(i32, H_LOST_THREADS, 1);
+  const message = `no room for thread "${identity.name}": the region holds ${layout.threads} threads; raise that capacity`;
+  throw new TaskperfError('ENOSPC', message, identity.name);
+}
+
+function raiseThreadsUsed(i32: Int32Array, used: number): void {
+  for (;;) {
+    const seen = Atomics.load(i32, H_THREADS_USED);
+    if (seen >= used || Atomics.compareExchange(i32, H_THREADS_USED, seen, used) === seen) return;
+  }
+}

@@ -1,0 +1,139 @@
+/** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
+import { charge } from './charge.ts';
+import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
+import { STATE_EXIT, counterWordOf, freeCounterSlot, setCounting, setState } from './counter.ts';
+import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
+import { foldChild } from './family.ts';
+import {
+  C_ACTIVE,
+  C_FIRST,
+  C_TASK,
+  H_LOST_SLICES,
+  H_TASKS_USED,
+  K_NAME,
+  K_PARENT,
+  K_STATE,
+  K_THREAD,
+  R_NEXT,
+  R_PARENT,
+  TASK_LIVE,
+  THREAD_EXITED,
+  TOMBSTONE,
+  T_CONTEXT,
+  T_CURRENT,
+  T_F64_EXITS,
+  T_ROOT,
+  T_STATE,
+  threadF64,
+  threadWord,
+} from './layout.ts';
+import { recordExit } from './ring.ts';
+import { activate, enterLate } from './switch.ts';
+import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.ts';
+
+/**
+ * Ends a task of this thread; nothing happens for a dead one. If it is running, what follows on the thread until the
+ * next switch is late work in its name, charged to its nearest living ancestor.
+ */
+export function exitTask(s: CpuState, task: TaskHandle): void {
+  if (!isLive(s.region, task)) return;
+  s.i32[s.seqAt]!++;
+  charge(s);
+  if (task === s.current) leaveThread(s, task);
+  const context = entombTask(s, task);
+  if (context > 0) detachContext(s, task, context);
+  s.f64[threadF64(s.region.layout, s.index) + T_F64_EXITS]! += 1;
+  buryTask(s, task);
+  s.i32[s.seqAt]!++;
+}
+
+/** Ends the thread: every task of it exits, the root last. Its books stay in the region. */
+export function closeThread(s: CpuState): void {
+  charge(s);
+  exitAll(s, s.index, s.root);
+  activate(s, 0);
+  s.current = 0;
+  const { root } = s;
+  s.root = 0;
+  if (root !== 0) exitTask(s, root);
+  releaseThread(s, s.index);
+  s.threadContext = 0;
+}
+
+/**
+ * Ends a thread that died without doing so itself; only the thread that is responsible for the dead may. What ran
+ * there since its last switch is lost, and counted as one lost slice.
+ */
+export function reapThread(s: CpuState, thread: number): void {
+  const at = threadWord(s.region.layout, thread);
+  if (thread === s.index || s.i32[at + T_STATE] === THREAD_EXITED) return;
+  Atomics.add(s.i32, H_LOST_SLICES, 1);
+  exitAll(s, thread, 0);
+  releaseThread(s, thread);
+}
+
+/** Exits all tasks of a thread but one. Looks at every slot: threads end rarely. */
+function exitAll(s: CpuState, thread: number, except: TaskHandle): void {
+  const used = Math.min(Atomics.load(s.i32, H_TASKS_USED), s.region.layout.tasks);
+  for (let task = 1; task <= used; task++) {
+    if (task === except || taskWordOf(s.region, task, K_STATE) !== TASK_LIVE) continue;
+    if (taskWordOf(s.region, task, K_THREAD) === thread) exitTask(s, task);
+  }
+}
+
+function releaseThread(s: CpuState, thread: number): void {
+  const { i32 } = s;
+  const at = threadWord(s.region.layout, thread);
+  const context = i32[at + T_CONTEXT]!;
+  i32[at + T_CONTEXT] = 0;
+  if (context !== 0) {
+    freezeCounters(s, context);
+    retireContext(s, context, 1);
+  }
+  i32[at + T_ROOT] = 0;
+  i32[at + T_CURRENT] = 0;
+  Atomics.store(i32, at + T_STATE, THREAD_EXITED);
+}
+
+function leaveThread(s: CpuState, task: TaskHandle): void {
+  const name = s.owner < 0 ? s.lateName : taskWordOf(s.region, task, K_NAME);
+  enterLate(s, liveAncestor(s, taskWordOf(s.region, task, K_PARENT)), name);
+}
+
+/** Takes the context from its dying task. Its counters are frozen first, so all of them end at one moment. */
+function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle): void {
+  const { region } = s;
+  freezeCounters(s, context);
+  recordExit(s, task, context);
+  let references = 1; // the task's
+  let next = 0;
+  for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = next) {
+    next = counterWordOf(region, c, R_NEXT);
+    const original = counterWordOf(region, c, R_PARENT);
+    listDel(region, context, c);
+    if (original === 0) {
+      setState(region, c, STATE_EXIT);
+      continue; // stays chained: its group can still be read
+    }
+    foldChild(region, original, c, s.now);
+    chainDel(region, context, c);
+    freeCounterSlot(s, c, taskWordOf(region, task, K_THREAD));
+    references++;
+  }
+  retireContext(s, context, references);
+}
+
+function freezeCounters(s: CpuState, context: ContextHandle): void {
+  const { region } = s;
+  for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
+    setCounting(region, c, false, s.now);
+  }
+}
+
+function retireContext(s: CpuState, context: ContextHandle, references: number): void {
+  const at = s.region.contextW + (context << 4);
+  s.i32[at + C_TASK] = TOMBSTONE;
+  s.i32[at + C_ACTIVE] = 0;
+  unclone(s, context);
+  putContext(s, context, references);
+}

@@ -1,0 +1,153 @@
+/**
+ * Operations on what another thread owns. The caller writes one down in a slot of its own and pushes it on the owner's
+ * stack with one compare-and-exchange; the owner performs all of them, oldest first, at its next safepoint. Nobody waits.
+ * For a thread that is gone the first thread, which reaps the dead, is responsible.
+ */
+import { contextWordOf, findContext, pinContext, putContext, unpinContext } from './context.ts';
+import { STATE_EXIT, counterWordOf, freeCounterSlot, setCounterWord, setState } from './counter.ts';
+import type { CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
+import { TaskperfError } from './errors.ts';
+import { exitTask } from './exit.ts';
+import {
+  C_THREAD,
+  K_CONTEXT,
+  K_THREAD,
+  O_FLAGS,
+  O_GENERATION,
+  O_KIND,
+  O_SENDER,
+  O_TARGET,
+  O_TASK,
+  R_CONTEXT,
+  R_GENERATION,
+  R_NEXT,
+  THREAD_LIVE,
+  T_PENDING,
+  T_STATE,
+  threadWord,
+} from './layout.ts';
+import { closeCounter, disableTask, enableTask, operate } from './operations.ts';
+import { installCounter } from './open.ts';
+import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
+import { isLive, releaseTask, retainTask, taskWordOf } from './task.ts';
+
+export const DO_INSTALL: number = 1;
+export const DO_ENABLE: number = 2;
+export const DO_DISABLE: number = 3;
+export const DO_RESET: number = 4;
+export const DO_CLOSE: number = 5;
+export const DO_ENABLE_TASK: number = 6;
+export const DO_DISABLE_TASK: number = 7;
+export const DO_EXIT: number = 8;
+
+/** What to do with which counter or task. */
+export interface Request {
+  readonly kind: number;
+  readonly counter: CounterHandle;
+  readonly task: TaskHandle;
+  readonly group: boolean;
+}
+
+/** Performs the request here if this thread is responsible for its target, else sends it there. */
+export function submit(s: CpuState, request: Request): void {
+  const owner = responsible(s, request);
+  if (owner === s.index) perform(s, request);
+  else send(s, request, owner);
+}
+
+/** Puts a prepared counter on its task. While that is under way the context is pinned: it stays with the task (I38). */
+export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
+  const context = counterWordOf(s.region, counter, R_CONTEXT);
+  pinContext(s.region, context);
+  try {
+    submit(s, { kind: DO_INSTALL, counter, task, group: false });
+  } catch (error) {
+    unpinContext(s.region, context);
+    closeCounter(s, counter);
+    throw error;
+  }
+}
+
+/** Performs what other threads have asked for since the last time; `head` is another's stack when that is reaped. */
+export function consumePending(s: CpuState, head: number = s.pendingAt): void {
+  const { region, i32 } = s;
+  let newest = Atomics.exchange(i32, head, 0);
+  let oldest = 0;
+  while (newest !== 0) {
+    const link = region.counterW + (newest << 4) + R_NEXT;
+    const next = i32[link]!;
+    i32[link] = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  while (oldest !== 0) {
+    const at = region.counterW + (oldest << 4);
+    const next = i32[at + R_NEXT]!;
+    const task = i32[at + O_TASK]!;
+    const counter = i32[at + O_TARGET]!;
+    const request = { kind: i32[at + O_KIND]!, counter, task, group: i32[at + O_FLAGS] !== 0 };
+    const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== i32[at + O_GENERATION];
+    freeCounterSlot(s, oldest, i32[at + O_SENDER]!);
+    if (!closed) perform(s, request);
+    if (task !== 0) releaseTask(s, task);
+    oldest = next;
+  }
+}
+
+/** The thread that may change the target, as of now. */
+function responsible(s: CpuState, request: Request): number {
+  const { region } = s;
+  const owner =
+    request.task !== 0
+      ? taskWordOf(region, request.task, K_THREAD)
+      : contextWordOf(region, counterWordOf(region, request.counter, R_CONTEXT), C_THREAD);
+  if (owner === s.index) return owner;
+  if (region.i32[threadWord(region.layout, owner) + T_STATE] === THREAD_LIVE) return owner;
+  return region.i32[threadWord(region.layout, 0) + T_STATE] === THREAD_LIVE ? 0 : s.index;
+}
+
+function send(s: CpuState, request: Request, owner: number): void {
+  const { region, i32 } = s;
+  const slot = takeSlot(region, s.index, KIND_COUNTER);
+  if (slot === 0) {
+    const what = 'no room for a request to another thread: close some counters, or raise their capacity';
+    throw new TaskperfError('ENOSPC', what, request.kind);
+  }
+  const at = region.counterW + (slot << 4);
+  i32[at + O_TARGET] = request.counter;
+  i32[at + O_TASK] = request.task;
+  i32[at + O_SENDER] = s.index;
+  i32[at + O_FLAGS] = request.group ? 1 : 0;
+  i32[at + O_GENERATION] = request.counter === 0 ? 0 : counterWordOf(region, request.counter, R_GENERATION);
+  i32[at + O_KIND] = request.kind;
+  if (request.task !== 0) retainTask(region, request.task);
+  pushSlot(i32, threadWord(region.layout, owner) + T_PENDING, at + R_NEXT, slot);
+}
+
+function perform(s: CpuState, request: Request): void {
+  const { kind, counter, task, group } = request;
+  if (kind === DO_INSTALL) install(s, counter, task);
+  else if (kind === DO_ENABLE) operate(s, counter, 'enable', group);
+  else if (kind === DO_DISABLE) operate(s, counter, 'disable', group);
+  else if (kind === DO_RESET) operate(s, counter, 'reset', group);
+  else if (kind === DO_CLOSE) closeCounter(s, counter);
+  else if (kind === DO_ENABLE_TASK) enableTask(s, task);
+  else if (kind === DO_DISABLE_TASK) disableTask(s, task);
+  else if (kind === DO_EXIT) exitTask(s, task);
+}
+
+/** The task may have exited, or have been given another context, between the request and now. */
+function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
+  const { region } = s;
+  const context = counterWordOf(region, counter, R_CONTEXT);
+  unpinContext(region, context);
+  if (!isLive(region, task)) {
+    setState(region, counter, STATE_EXIT);
+    return;
+  }
+  if (taskWordOf(region, task, K_CONTEXT) !== context) {
+    setCounterWord(region, counter, R_CONTEXT, findContext(s, task));
+    putContext(s, context);
+  }
+  installCounter(s, counter);
+}

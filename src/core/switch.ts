@@ -1,0 +1,102 @@
+/**
+ * The context switch. Three ways, cheapest first:
+ *
+ * - same owner: nothing is done;
+ * - nothing to tell apart: neither task is counted (S20), or both contexts are clones of one parent and only the
+ *   family's sum is asked for: the tasks exchange their contexts (lazy switch) and no reading is taken;
+ * - else one reading, which ends the outgoing task's slice and begins the incoming one's.
+ *
+ * Counters with inherit_stat (values follow the task) and wait counters always take the third way. The kernel swaps
+ * there, too, and exchanges the values, to spare re-programming the PMU; ours has nothing to re-program.
+ */
+import { assert } from './assert.ts';
+import { charge } from './charge.ts';
+import { areEquivalent } from './context.ts';
+import type { CpuState, TaskHandle } from './cpu-state.ts';
+import { TASK_SWITCHES, WAIT } from './events.ts';
+import { C_ACTIVE, C_TASK } from './layout.ts';
+
+const SWITCHES = TASK_SWITCHES;
+const WAITED = WAIT;
+
+/** The thread's time from now on is the task's. */
+export function switchTo(s: CpuState, task: TaskHandle): void {
+  if (task === s.owner) return;
+  const { i32, f64 } = s;
+  const next = i32[s.taskContextAt + (task << 4)]!;
+  const active = s.active;
+  if ((active === 0 || i32[s.contextStatAt + (active << 4)] === 0) && switchLazily(s, task, next)) return;
+
+  i32[s.seqAt]!++; // odd: readers on other threads wait for the whole set
+  const now = charge(s);
+  if (s.owner > 0) f64[s.taskLeftAt + (s.owner << 3)] = now;
+  const left = f64[s.taskLeftAt + (task << 3)]!;
+  const ready = left > s.readySince ? left : s.readySince;
+  s.delta[WAITED] = now > ready ? now - ready : 0;
+  s.delta[SWITCHES] = 1;
+  activate(s, next > 0 ? next : 0);
+  s.bucketAt = task === s.root ? s.unattributedAt : s.tasksAt;
+  s.current = task;
+  s.owner = task;
+  i32[s.currentAt] = task;
+  f64[s.sinceAt] = now;
+  f64[s.switchesAt]! += 1;
+  i32[s.seqAt]!++;
+}
+
+/** The thread's time from now on is late work of a task called `name`, charged to `task`, an ancestor of it. */
+export function switchLate(s: CpuState, task: TaskHandle, name: number): void {
+  if (s.owner < 0 && s.current === task && s.lateName === name) return;
+  s.i32[s.seqAt]!++;
+  charge(s);
+  enterLate(s, task, name);
+  s.i32[s.seqAt]!++;
+}
+
+/** The second half of `switchLate`, for a caller that has just taken a reading. */
+export function enterLate(s: CpuState, task: TaskHandle, name: number): void {
+  if (s.owner > 0) s.f64[s.taskLeftAt + (s.owner << 3)] = s.now;
+  activate(s, 0);
+  s.bucketAt = s.lateAt;
+  s.current = task;
+  s.owner = -1;
+  s.lateName = name;
+  s.i32[s.currentAt] = task;
+  s.f64[s.sinceAt] = s.now;
+  s.f64[s.switchesAt]! += 1;
+}
+
+/** Makes the context the one that is being counted (0: none). The books must be up to date. */
+export function activate(s: CpuState, context: number): void {
+  const active = s.active;
+  if (active === context) return;
+  if (active !== 0) s.i32[s.contextActiveAt + (active << 4)] = 0;
+  if (context !== 0) s.i32[s.contextActiveAt + (context << 4)] = s.index + 1;
+  s.active = context;
+}
+
+/** Makes the switch without a reading if that loses nothing. What has been used is booked with the next reading. */
+function switchLazily(s: CpuState, task: TaskHandle, next: number): boolean {
+  const { i32, current, active, region } = s;
+  if (s.bucketAt !== s.tasksAt || task === s.root || s.threadContext !== 0) return false;
+  if (active === 0) {
+    if (next > 0 || i32[s.taskContextAt + (current << 4)]! > 0) return false;
+  } else {
+    if (next <= 0) return false;
+    const a = region.contextW + (active << 4);
+    const b = region.contextW + (next << 4);
+    if (!areEquivalent(i32, a, b)) return false;
+    // The contexts stay as they are: the active one goes on counting, now for the incoming task (S2, S14).
+    i32[s.taskContextAt + (task << 4)] = active;
+    i32[s.taskContextAt + (current << 4)] = next;
+    i32[a + C_TASK] = task;
+    i32[b + C_TASK] = current;
+    assert(i32[b + C_ACTIVE] === 0, 'the context of a task that does not run is not being counted');
+  }
+  s.delta[SWITCHES]! += 1;
+  s.current = task;
+  s.owner = task;
+  i32[s.currentAt] = task;
+  s.f64[s.switchesAt]! += 1;
+  return true;
+}

@@ -1,0 +1,73 @@
+/**
+ * The native addon, or why there is none. Loaded by trying: taskperf works without it, on JavaScript's clocks.
+ */
+import { createRequire } from 'node:module';
+import {
+  CPU_CLOCK,
+  TASK_CLOCK,
+  T_CHARGING,
+  T_F64_BOUNDARIES,
+  T_F64_IDLE,
+  T_F64_LOOP,
+  T_F64_NATIVE,
+  T_F64_TOTAL,
+  T_F64_UNATTRIBUTED,
+  assert,
+} from '../core/index.ts';
+
+/** f64 offsets within the native words of a thread slot (native/boundary.h). */
+export const NATIVE_JS_CPU: number = 0;
+export const NATIVE_JS_WALL: number = 1;
+export const NATIVE_NOW: number = 2;
+export const NATIVE_WOKE: number = 3;
+export const NATIVE_SECTION: number = 4;
+
+/** Bits of what install() could not find in this runtime. */
+export const LACKS_FRAMES: number = 16;
+
+/** native/addon.c. Failures of the system are errno numbers, never exceptions. */
+export interface Addon {
+  map(path: string, bytes: number, create: boolean): ArrayBuffer | number;
+  reserve(path: string, offset: number, bytes: number): number;
+  /** Starts this thread's clock on its slot. 0, or the errno of perf_event_open: the CPU clock is then estimated. */
+  open(buffer: ArrayBufferLike, byteOffset: number): number;
+  close(): void;
+  install(onOwner: () => void, frames: boolean): number;
+  uninstall(): void;
+  charge(): void;
+  frame(): unknown;
+  resyncs(): number;
+  /** CPU time of this thread in ns by the plain syscall: what tests measure against. */
+  threadCpu(): number;
+  threadId(): number;
+}
+
+/** The addon, or null where it was not built, does not load, or is refused by TASKPERF_NO_ADDON=1. */
+export function loadAddon(): Addon | null {
+  if (process.env['TASKPERF_NO_ADDON'] === '1' || process.platform !== 'linux') return null;
+  const file = process.env['TASKPERF_ADDON'] ?? '../native/taskperf.node';
+  let loaded: unknown;
+  try {
+    loaded = createRequire(import.meta.url)(file);
+  } catch {
+    return null;
+  }
+  assertSameLayout(loaded as Record<string, unknown>);
+  return loaded as Addon;
+}
+
+/** The C side mirrors these offsets of layout.ts; a stale binary must not write to the wrong words. */
+function assertSameLayout(native: Record<string, unknown>): void {
+  const mirrored: [string, number][] = [
+    ['WORD_CHARGING', T_CHARGING],
+    ['F64_BOUNDARIES', T_F64_BOUNDARIES],
+    ['F64_TOTAL', T_F64_TOTAL],
+    ['F64_UNATTRIBUTED', T_F64_UNATTRIBUTED],
+    ['F64_LOOP', T_F64_LOOP],
+    ['F64_IDLE', T_F64_IDLE],
+    ['F64_NATIVE', T_F64_NATIVE],
+    ['LINE_TASK_CLOCK', TASK_CLOCK],
+    ['LINE_CPU_CLOCK', CPU_CLOCK],
+  ];
+  for (const [name, value] of mirrored) assert(native[name] === value, `native ${name} equals layout.ts`);
+}

@@ -1,0 +1,58 @@
+/**
+ * One Thread per JavaScript thread, whoever asks first: the preloaded bootstrap or a program's own `import 'taskperf'`.
+ * Held in a global registry because the two may load different copies of this module.
+ */
+import { isMainThread, threadId } from 'node:worker_threads';
+import { LAYOUT_VERSION, TaskperfError } from '../core/index.ts';
+import { loadAddon } from './addon.ts';
+import type { Addon } from './addon.ts';
+import { ProcessRegion } from './process-region.ts';
+import { Thread } from './thread.ts';
+
+export interface AttachOptions {
+  readonly addon: Addon | null;
+  readonly directory: string | null;
+  readonly session: number;
+  readonly name: string;
+}
+
+const REGISTRY = Symbol.for('taskperf.thread');
+interface Entry {
+  readonly version: number;
+  readonly thread: Thread;
+}
+
+/** The thread's machinery, made at the first call. @throws TaskperfError when the region cannot be made. */
+export function attachThread(options: AttachOptions): Thread {
+  const registry = globalThis as { [REGISTRY]?: Entry };
+  const entry = registry[REGISTRY];
+  if (entry !== undefined) {
+    if (entry.version === LAYOUT_VERSION) return entry.thread;
+    throw new TaskperfError(
+      'EINVAL',
+      `another taskperf with region layout ${entry.version} is loaded in this thread; install one version only`,
+      entry.version,
+    );
+  }
+  const memory = new ProcessRegion(options);
+  const thread = new Thread(memory, { threadId, name: options.name });
+  Object.defineProperty(globalThis, REGISTRY, {
+    value: { version: LAYOUT_VERSION, thread },
+    configurable: true,
+  });
+  process.once('exit', () => {
+    thread.finish();
+    memory.noteExit();
+  });
+  return thread;
+}
+
+/** For the library: the thread as it is, or one that nobody outside looks at. */
+export function currentThread(): Thread {
+  return attachThread({
+    addon: loadAddon(),
+    directory: null,
+    session: 0,
+    name: isMainThread ? 'main' : `worker ${threadId}`,
+  });
+}

@@ -1,0 +1,32 @@
+/**
+ * How the running task is carried through asynchronous code and how its changes are seen. Two ways, found by trying:
+ * async context frames (frame-carrier.ts) or AsyncLocalStorage with async_hooks (hook-carrier.ts).
+ */
+import type { Task } from './task.ts';
+
+/** What a carrier tells: this task has the thread now (null: nobody's code). */
+export interface Scheduler {
+  /** Called at every point where the owner may have changed and at least one of owner or charging did. */
+  onOwner(task: Task | null): void;
+  /** The last owner told. */
+  readonly running: Task;
+  readonly root: Task;
+  /** The region's words and the index of this thread's T_CHARGING. */
+  readonly words: Int32Array;
+  readonly charging: number;
+}
+
+export interface Carrier {
+  readonly kind: 'frames' | 'hooks';
+  /** Starts seeing switches. Nothing is installed before. */
+  install(): void;
+  uninstall(): void;
+  /** Finds out who runs now and tells the scheduler. */
+  look(): void;
+  /** The task of the code that is running, null for nobody's. */
+  owner(): Task | null;
+  /** Calls fn in the task's context and returns to the present one. */
+  run(task: Task, fn: (...args: never[]) => unknown, receiver: unknown, args: ArrayLike<unknown>): unknown;
+  /** Makes the rest of the present callback, and all that follows from it, the task's. */
+  enter(task: Task): void;
+}

@@ -1,0 +1,180 @@
+/**
+ * Node ≥ 24 (or an older one run with --experimental-async-context-frame): the async context is one immutable Map, the
+ * frame, which V8 restores for every continuation. The running task is an entry of it.
+ *
+ * Switches are seen where the frame changes, which is cheaper than async_hooks (no JavaScript per boundary) and misses
+ * less (`als.run` inside one callback fires no hook at all):
+ *  - JavaScript entered from the loop: the native boundary compares frames and asks us only about a new one;
+ *  - timers, immediates, ticks, AsyncResource, als.run: all go through AsyncContextFrame.set / .exchange, wrapped here;
+ *  - promise continuations: V8 restores the frame without a call, so a `before` promise hook remains.
+ *
+ * The frame class is internal to Node. It is reached through the addon, checked by trying, and if anything is not as
+ * expected the hook carrier takes over.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { promiseHooks } from 'node:v8';
+import type { Addon } from './addon.ts';
+import type { Carrier, Scheduler } from './carrier.ts';
+import type { Task } from './task.ts';
+
+interface Frame {
+  get(key: unknown): unknown;
+}
+interface FrameClass {
+  new (key: unknown, value: unknown): Frame;
+  current(): Frame | undefined;
+  set(frame: Frame | undefined): void;
+  exchange(frame: Frame | undefined): Frame | undefined;
+}
+
+export class FrameCarrier implements Carrier {
+  readonly kind = 'frames' as const;
+  readonly #scheduler: Scheduler;
+  readonly #frames: FrameClass;
+  readonly #key: AsyncLocalStorage<Task>;
+  readonly #set: (this: FrameClass, frame: Frame | undefined) => void;
+  /** The frame that was current when the owner was last told. */
+  #last: Frame | undefined = undefined;
+  #stopPromiseHook: (() => void) | null = null;
+
+  /** null where this runtime has no frames that can be watched. */
+  static create(scheduler: Scheduler, addon: Addon): FrameCarrier | null {
+    const key = new AsyncLocalStorage<Task>();
+    const frames = findFrameClass(addon);
+    return frames === null ? null : new FrameCarrier(scheduler, key, frames);
+  }
+
+  private constructor(scheduler: Scheduler, key: AsyncLocalStorage<Task>, frames: FrameClass) {
+    this.#scheduler = scheduler;
+    this.#key = key;
+    this.#frames = frames;
+    this.#set = frames.set;
+  }
+
+  install(): void {
+    const { words, charging } = this.#scheduler;
+    const frames = this.#frames;
+    const set = this.#set;
+    const changed = (frame: Frame | undefined): void => this.#changed(frame);
+    const isLast = (frame: Frame | undefined): boolean => frame === this.#last;
+    define(frames, 'set', (frame: Frame | undefined): void => {
+      set.call(frames, frame);
+      if (!isLast(frame) || words[charging] === 0) changed(frame);
+    });
+    define(frames, 'exchange', (frame: Frame | undefined): Frame | undefined => {
+      const prior = frames.current();
+      set.call(frames, frame);
+      if (!isLast(frame) || words[charging] === 0) changed(frame);
+      return prior;
+    });
+    this.#stopPromiseHook = promiseHooks.createHook({
+      before: () => {
+        const frame = frames.current();
+        if (!isLast(frame) || words[charging] === 0) changed(frame);
+      },
+    }) as unknown as () => void;
+  }
+
+  uninstall(): void {
+    this.#stopPromiseHook?.();
+    this.#stopPromiseHook = null;
+    restore(this.#frames, 'set');
+    restore(this.#frames, 'exchange');
+  }
+
+  owner(): Task | null {
+    return this.#taskOf(this.#frames.current());
+  }
+
+  /** Also what the native boundary calls when it found a frame that it does not know. */
+  readonly look = (): void => this.#changed(this.#frames.current());
+
+  run(task: Task, fn: (...args: never[]) => unknown, receiver: unknown, args: ArrayLike<unknown>): unknown {
+    const frames = this.#frames;
+    const prior = frames.current();
+    if (prior !== undefined && prior.get(this.#key) === task) return Reflect.apply(fn, receiver, args);
+    frames.set(this.#frameFor(task, prior));
+    try {
+      return Reflect.apply(fn, receiver, args);
+    } finally {
+      frames.set(prior);
+    }
+  }
+
+  enter(task: Task): void {
+    this.#frames.set(this.#frameFor(task, this.#frames.current()));
+  }
+
+  /** The prior frame plus the task: a user's own AsyncLocalStorage sees exactly what it saw before. */
+  #frameFor(task: Task, prior: Frame | undefined): Frame {
+    if (task.frame !== null && task.base === prior) return task.frame as Frame;
+    const frame = new this.#frames(this.#key, task);
+    if (task.frame === null) {
+      task.frame = frame;
+      task.base = prior;
+    }
+    return frame;
+  }
+
+  #taskOf(frame: Frame | undefined): Task | null {
+    return frame === undefined ? null : ((frame.get(this.#key) as Task | undefined) ?? null);
+  }
+
+  #changed(frame: Frame | undefined): void {
+    const { words, charging, running, root } = this.#scheduler;
+    this.#last = frame;
+    const task = this.#taskOf(frame);
+    if ((task ?? root) === running && words[charging] !== 0) return;
+    this.#scheduler.onOwner(task);
+  }
+}
+
+function define(frames: FrameClass, name: 'set' | 'exchange', value: unknown): void {
+  Object.defineProperty(frames, name, { value, configurable: true, writable: true, enumerable: false });
+}
+
+const originals = new WeakMap<object, Map<string, PropertyDescriptor | undefined>>();
+
+function restore(frames: FrameClass, name: 'set' | 'exchange'): void {
+  const descriptor = originals.get(frames)?.get(name);
+  if (descriptor === undefined) delete (frames as Partial<FrameClass>)[name];
+  else Object.defineProperty(frames, name, descriptor);
+}
+
+/** The class of the current frame, if it has the shape we rely on and its `set` is what als.run really calls. */
+function findFrameClass(addon: Addon): FrameClass | null {
+  const probe = new AsyncLocalStorage<number>();
+  const prior = addon.frame();
+  const frame = probe.run(1, () => addon.frame()) as { constructor?: unknown } | undefined;
+  if (typeof frame !== 'object' || frame === null || typeof frame.constructor !== 'function') return null;
+  const frames = frame.constructor as unknown as FrameClass;
+  for (const method of [frames.current, frames.set, frames.exchange])
+    if (typeof method !== 'function') return null;
+  frames.set(prior as Frame | undefined); // als.run leaves a frame with an empty entry behind
+  originals.set(
+    frames,
+    new Map(['set', 'exchange'].map((name) => [name, Object.getOwnPropertyDescriptor(frames, name)])),
+  );
+  return setIsCalled(frames) ? frames : null;
+}
+
+function setIsCalled(frames: FrameClass): boolean {
+  const probe = new AsyncLocalStorage<number>();
+  const set = frames.set;
+  let calls = 0;
+  define(frames, 'set', (frame: Frame | undefined): void => {
+    calls++;
+    set.call(frames, frame);
+  });
+  const prior = frames.current();
+  try {
+    const seen = probe.run(2, () => frames.current()?.get(probe));
+    const built = new frames(probe, 3);
+    return seen === 2 && calls >= 2 && built.get(probe) === 3;
+  } catch {
+    return false;
+  } finally {
+    restore(frames, 'set');
+    set.call(frames, prior);
+  }
+}

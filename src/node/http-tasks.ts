@@ -1,0 +1,153 @@
+/**
+ * Every HTTP/1 request is a task, from the parsed head to the response's `close` (for an upgraded connection: to the
+ * socket's). Starts are seen through Node's diagnostics channel, so no frame of ours is on the stack of a handler.
+ *
+ * Node ≥ 24 emits a request's body events, `finish` and `close` in the socket's context, Node 20 partly so. They belong
+ * to the request: the classes' `emit` re-enters its task around the listeners.
+ */
+import diagnosticsChannel from 'node:diagnostics_channel';
+import type { EventEmitter } from 'node:events';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { Patches } from './patch.ts';
+import { foldPath, installRouteNames, nameOfRequest, uninstallRouteNames } from './routes/index.ts';
+import { stamp, taskOf, unstamp } from './stamp.ts';
+import type { Task } from './task.ts';
+import type { Thread } from './thread.ts';
+
+interface RequestStart {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean;
+
+export class HttpTasks {
+  readonly #thread: Thread;
+  readonly #patches = new Patches();
+  readonly #watched = new WeakSet<object>();
+
+  constructor(thread: Thread) {
+    this.#thread = thread;
+  }
+
+  install(): void {
+    installRouteNames();
+    this.#patches.onUndo(uninstallRouteNames);
+    this.#subscribe('http.server.request.start', (message) => this.#onRequest(message as RequestStart));
+    this.#subscribe('net.server.socket', (message) =>
+      this.#onConnection((message as { socket: Socket }).socket),
+    );
+    reenter(this.#patches, this.#thread, IncomingMessage.prototype);
+    this.#patches.replace(ServerResponse.prototype, 'emit', (original) =>
+      this.#responseEmit(original as Emit),
+    );
+  }
+
+  uninstall(): void {
+    this.#patches.undo();
+  }
+
+  #subscribe(channel: string, onMessage: (message: unknown) => void): void {
+    const listener = (message: unknown): void => {
+      try {
+        onMessage(message);
+      } catch (error) {
+        this.#thread.switchOff(error);
+      }
+    };
+    diagnosticsChannel.subscribe(channel, listener);
+    this.#patches.onUndo(() => diagnosticsChannel.unsubscribe(channel, listener));
+  }
+
+  #onRequest({ request, response }: RequestStart): void {
+    const thread = this.#thread;
+    // Its name is known at its end, when a router has matched it.
+    const task = thread.fork(thread.root, thread.unnamed);
+    if (task === null) return;
+    stamp(request, task);
+    stamp(response, task);
+    thread.enter(task);
+  }
+
+  #responseEmit(original: Emit): Emit {
+    const thread = this.#thread;
+    const end = (response: ServerResponse, task: Task): void => this.#end(response, task);
+    return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
+      const task = taskOf(this);
+      if (task === null) return Reflect.apply(original, this, args);
+      try {
+        return thread.run(task, original as never, this, args) as boolean;
+      } finally {
+        if (args[0] === 'close') end(this as unknown as ServerResponse, task);
+      }
+    };
+  }
+
+  #end(response: ServerResponse, task: Task): void {
+    const thread = this.#thread;
+    unstamp(response);
+    if (task.ended) return;
+    thread.rename(task, thread.names.intern(nameOfRequest(response.req, response)));
+    thread.exit(task);
+  }
+
+  /** A server that listens for upgrades emits them to user code: those emissions, and only on such servers, are tasks. */
+  #onConnection(socket: Socket): void {
+    const server = (socket as Socket & { server?: Server }).server;
+    if (server === undefined || this.#watched.has(server)) return;
+    if (server.listenerCount('upgrade') + server.listenerCount('connect') === 0) return;
+    this.#watched.add(server);
+    this.#patches.replace(server, 'emit', (original) => this.#upgradeEmit(original as Emit));
+  }
+
+  #upgradeEmit(original: Emit): Emit {
+    const start = (request: IncomingMessage, socket: Socket): Task | null =>
+      this.#startUpgrade(request, socket);
+    const thread = this.#thread;
+    return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
+      if (args[0] !== 'upgrade' && args[0] !== 'connect') return Reflect.apply(original, this, args);
+      const task = start(args[1] as IncomingMessage, args[2] as Socket);
+      if (task === null) return Reflect.apply(original, this, args);
+      return thread.run(task, original as never, this, args) as boolean;
+    };
+  }
+
+  #startUpgrade(request: IncomingMessage, socket: Socket): Task | null {
+    const thread = this.#thread;
+    const name = thread.names.intern(foldPath(request.method ?? 'GET', request.url ?? '/'));
+    const task = thread.fork(thread.root, name);
+    if (task === null) return null;
+    stamp(request, task);
+    stamp(socket, task);
+    this.#patches.replace(socket, 'emit', (original) => upgradedSocketEmit(thread, original as Emit));
+    return task;
+  }
+}
+
+/** Wraps `emit` of a class: what a stamped object emits runs in its task. */
+export function reenter(patches: Patches, thread: Thread, prototype: object): void {
+  patches.replace(prototype, 'emit', (original) => {
+    const inner = original as Emit;
+    return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
+      const task = taskOf(this);
+      if (task === null) return Reflect.apply(inner, this, args);
+      return thread.run(task, inner as never, this, args) as boolean;
+    };
+  });
+}
+
+function upgradedSocketEmit(thread: Thread, original: Emit): Emit {
+  return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
+    const task = taskOf(this);
+    if (task === null) return Reflect.apply(original, this, args);
+    try {
+      return thread.run(task, original as never, this, args) as boolean;
+    } finally {
+      if (args[0] === 'close') {
+        unstamp(this);
+        thread.exit(task);
+      }
+    }
+  };
+}

@@ -1,0 +1,282 @@
+/**
+ * taskperf for programs: count what one task costs, from inside. Names and meanings follow perf_event_open(2).
+ *
+ *     import { openCounter, spawn } from 'taskperf';
+ *     const counter = openCounter({ event: 'task-clock', inherit: true });
+ *     await spawn('resize', () => resize(image));   // a task of its own; its cost is added to the counter
+ *     console.log(counter.read().value, 'ns');
+ *     counter.close();
+ *
+ * Nothing is installed in the program while no counter is open.
+ */
+import { EVENTS, TaskperfError, eventByName } from '../core/index.ts';
+import type { EventInfo } from '../core/index.ts';
+import { currentThread } from './attach.ts';
+import type { Task as Carried } from './task.ts';
+import type { Thread } from './thread.ts';
+
+/** What perf calls read_format: a value and for how long it was counted. */
+export interface CounterReading {
+  /** Nanoseconds or a count, after the event's unit. */
+  readonly value: number;
+  /** Time in ns the counter was enabled while its task had the thread. */
+  readonly enabled: number;
+  /** Of that, the time it really counted; less than `enabled` only when counters share hardware. */
+  readonly running: number;
+}
+
+/** What to count and on whom (perf_event_attr). */
+export interface CounterOptions {
+  /** Name of an event, as `taskperf list` shows it. */
+  readonly event: string;
+  /** The task to count; the current one if neither `task` nor `thread` is given. */
+  readonly task?: Task;
+  /** true: count everything this thread runs, whoever runs (perf's per-CPU counter). */
+  readonly thread?: boolean;
+  /** Also count tasks started by the task from now on. Their counts are part of the reading. Default false. */
+  readonly inherit?: boolean;
+  /** Start disabled. Default false. */
+  readonly disabled?: boolean;
+  /** Leader of the group to join: members are read together and stop when the leader is disabled. */
+  readonly group?: Counter;
+}
+
+/** A flow of asynchronous execution: a request, a job, whatever was spawned. */
+export class Task {
+  readonly #thread: Thread;
+  readonly #task: Carried;
+
+  /** Tasks come from `spawn` and `currentTask`. */
+  constructor(thread: Thread, task: Carried) {
+    this.#thread = thread;
+    this.#task = task;
+  }
+
+  get name(): string {
+    return this.#thread.nameOf(this.#task);
+  }
+
+  /** false once the flow has ended. What still runs in its context is late work of its parent. */
+  get alive(): boolean {
+    return !this.#task.ended;
+  }
+
+  /** The task that started it; null for the thread's own. */
+  get parent(): Task | null {
+    return this.#task.parent === null ? null : publicTask(this.#thread, this.#task.parent);
+  }
+
+  /** Runs fn as a part of this task, e.g. a callback that came through a queue. */
+  run<R>(fn: () => R): R {
+    return this.#thread.run(this.#task, fn as never, undefined, []) as R;
+  }
+
+  /** Enables all counters attached to this task (prctl PR_TASK_PERF_EVENTS_ENABLE). */
+  enableCounters(): void {
+    if (this.alive) this.#thread.cpu.enableCounters(this.#task.slot);
+  }
+
+  disableCounters(): void {
+    if (this.alive) this.#thread.cpu.disableCounters(this.#task.slot);
+  }
+
+  /** @internal */
+  static slotOf(task: Task): number {
+    if (task.#task.ended)
+      throw new TaskperfError('ESRCH', `task "${task.name}" has ended; open the counter before`, task.name);
+    return task.#task.slot;
+  }
+}
+
+/** A handle on a count, as a perf_event file descriptor. It may outlive its task. */
+export class Counter {
+  readonly #thread: Thread;
+  readonly #slot: number;
+  readonly event: EventInfo;
+  #open = true;
+
+  /** Counters come from `openCounter`. */
+  constructor(thread: Thread, slot: number, event: EventInfo) {
+    this.#thread = thread;
+    this.#slot = slot;
+    this.event = event;
+  }
+
+  /** The count so far, with those of inherited children. @throws TaskperfError EBADF after close. */
+  read(): CounterReading {
+    return this.#thread.cpu.read(this.#slotOrThrow());
+  }
+
+  /** Reads a group's members together; call it on the leader. */
+  readGroup(): CounterReading[] {
+    return this.#thread.cpu.readGroup(this.#slotOrThrow());
+  }
+
+  /** @param options.group apply to every member of the counter's group (PERF_IOC_FLAG_GROUP). */
+  enable(options: { group?: boolean } = {}): void {
+    this.#thread.cpu.enable(this.#slotOrThrow(), options);
+  }
+
+  disable(options: { group?: boolean } = {}): void {
+    this.#thread.cpu.disable(this.#slotOrThrow(), options);
+  }
+
+  /** Sets the value to 0; the times stay (PERF_EVENT_IOC_RESET). */
+  reset(options: { group?: boolean } = {}): void {
+    this.#thread.cpu.reset(this.#slotOrThrow(), options);
+  }
+
+  /** Ends the counting. The last counter's close removes every hook. Idempotent. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    net.unregister(this);
+    closeSlot({ thread: this.#thread, slot: this.#slot });
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** @internal */
+  static slotOf(counter: Counter): number {
+    return counter.#slotOrThrow();
+  }
+
+  #slotOrThrow(): number {
+    if (!this.#open)
+      throw new TaskperfError(
+        'EBADF',
+        `counter "${this.event.name}" is closed; open a new one`,
+        this.event.name,
+      );
+    return this.#slot;
+  }
+}
+
+interface OpenSlot {
+  readonly thread: Thread;
+  readonly slot: number;
+}
+
+function closeSlot({ thread, slot }: OpenSlot): void {
+  thread.cpu.close(slot);
+  thread.uncount();
+}
+
+/** A counter that the program forgot to close must not keep the hooks installed for ever. */
+const net = new FinalizationRegistry<OpenSlot>(closeSlot);
+const publicTasks = new WeakMap<Carried, Task>();
+
+function publicTask(thread: Thread, task: Carried): Task {
+  let wrapper = publicTasks.get(task);
+  if (wrapper === undefined) publicTasks.set(task, (wrapper = new Task(thread, task)));
+  return wrapper;
+}
+
+/**
+ * Opens a counter on a task or on this thread.
+ * @throws TaskperfError ENOENT unknown event · ESRCH the task has ended · EINVAL contradictory options or a group
+ * leader of another task · ENOSPC the region is full
+ */
+export function openCounter(options: CounterOptions): Counter {
+  const event = eventByName(options.event);
+  if (event === undefined) {
+    const known = EVENTS.map((info) => info.name).join(', ');
+    throw new TaskperfError(
+      'ENOENT',
+      `unknown event "${options.event}"; this build counts ${known}`,
+      options.event,
+    );
+  }
+  if (options.thread === true && options.task !== undefined) {
+    throw new TaskperfError(
+      'EINVAL',
+      'a counter is on a task or on the thread: give "task" or "thread", not both',
+      options,
+    );
+  }
+  const thread = currentThread();
+  thread.count();
+  try {
+    const slot = thread.cpu.openCounter({
+      event: event.id,
+      ...(options.thread === true
+        ? { thread: true as const }
+        : { task: Task.slotOf(options.task ?? currentTask()) }),
+      inherit: options.inherit ?? false,
+      inheritStat: options.inherit ?? false,
+      disabled: options.disabled ?? false,
+      ...(options.group === undefined ? {} : { group: Counter.slotOf(options.group) }),
+    });
+    const counter = new Counter(thread, slot, event);
+    net.register(counter, { thread, slot }, counter);
+    return counter;
+  } catch (error) {
+    thread.uncount();
+    throw error;
+  }
+}
+
+/** Opens several counters as one group: the first is the leader. Read them together with `readGroup()` on it. */
+export function openGroup(
+  events: readonly string[],
+  options: Omit<CounterOptions, 'event' | 'group'> = {},
+): Counter[] {
+  const members: Counter[] = [];
+  try {
+    for (const event of events) {
+      const leader = members[0];
+      members.push(
+        openCounter(leader === undefined ? { ...options, event } : { ...options, event, group: leader }),
+      );
+    }
+  } catch (error) {
+    for (const member of members.reverse()) member.close();
+    throw error;
+  }
+  return members;
+}
+
+/** The task of the code that calls; the thread's own outside of any. */
+export function currentTask(): Task {
+  const thread = currentThread();
+  return publicTask(thread, thread.currentTask());
+}
+
+/**
+ * Runs fn as a new task, a child of the current one. The task ends when fn returns or, if it returns a promise, when
+ * that settles. Returns (or rejects with) what fn does.
+ */
+export function spawn<R>(name: string, fn: () => R): R {
+  const thread = currentThread();
+  const task = thread.fork(thread.currentTask(), thread.names.intern(name));
+  if (task === null) return fn();
+  let result: R;
+  try {
+    result = thread.run(task, fn as never, undefined, []) as R;
+  } catch (error) {
+    thread.exit(task);
+    throw error;
+  }
+  if (!isThenable(result)) {
+    thread.exit(task);
+    return result;
+  }
+  const end = (): void => thread.exit(task);
+  // The derived promise is returned, so that a rejection nobody handles is still reported as one.
+  return result.then(
+    (value) => {
+      end();
+      return value;
+    },
+    (error: unknown) => {
+      end();
+      throw error;
+    },
+  ) as R;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}

@@ -1,0 +1,186 @@
+/**
+ * The region of this process: a mapped file that the tool reads while we write, or, without the addon, plain memory
+ * whose used parts are copied to that file now and then.
+ */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import { isMainThread, threadId } from 'node:worker_threads';
+import {
+  CPU_CLOCK,
+  DEFAULT_CAPACITIES,
+  H_BYTE_MESSAGE,
+  H_BYTE_MESSAGE_SIZE,
+  H_ESTIMATED,
+  H_OFF,
+  H_REASON,
+  H_STATE,
+  PROCESS_EXITED,
+  REASON_NO_ADDON,
+  REASON_NO_PERF,
+  Region,
+  TASK_CLOCK,
+  TaskperfError,
+  assert,
+  layoutOf,
+  threadF64,
+} from '../core/index.ts';
+import type { Capacities } from '../core/index.ts';
+import type { Addon } from './addon.ts';
+import { Flusher } from './flusher.ts';
+import { monotonicNs } from './js-clock-pmu.ts';
+
+export interface RegionOptions {
+  readonly addon: Addon | null;
+  /** Where the file goes (a directory of mode 0700); null: nobody outside will look. */
+  readonly directory: string | null;
+  /** Pid of the tool that asked, 0 if none. */
+  readonly session: number;
+}
+
+/** A region that only this thread looks at. */
+const PRIVATE_CAPACITIES: Capacities = { ...DEFAULT_CAPACITIES, threads: 1, ring: 1024 };
+
+/** Without the addon every page of the region is ordinary memory of the program: keep it small. */
+const SMALL_CAPACITIES: Capacities = {
+  ...DEFAULT_CAPACITIES,
+  threads: 1,
+  tasks: 8192,
+  contexts: 8192,
+  counters: 65_536,
+  ring: 8192,
+};
+
+export class ProcessRegion {
+  readonly region: Region;
+  readonly addon: Addon | null;
+  readonly #flusher: Flusher | null;
+  readonly #file: string | null;
+
+  constructor(options: RegionOptions) {
+    const { addon, directory } = options;
+    this.addon = addon;
+    if (addon === null) {
+      this.#file = null;
+      this.region = format(new ArrayBuffer(layoutOf(SMALL_CAPACITIES).bytes), SMALL_CAPACITIES, options);
+      this.region.i32[H_REASON] = REASON_NO_ADDON;
+      this.noteEstimated();
+      this.#flusher = directory === null ? null : new Flusher(this.region, ownFile(directory));
+      return;
+    }
+    this.#flusher = null;
+    this.#file = directory === null ? null : `${directory}/${process.pid}`;
+    this.region =
+      this.#file === null ? createPrivate(addon, options) : openOrCreate(addon, this.#file, options);
+  }
+
+  /** Starts the calling thread's clock on its slot, and claims room for its ring. */
+  openThread(thread: number): void {
+    const { addon, region } = this;
+    const { layout } = region;
+    assert(addon !== null, 'threads are opened by the addon');
+    if (this.#file !== null && thread > 0) {
+      reserve(addon, this.#file, {
+        offset: layout.ringsAt + thread * layout.ringBytes,
+        bytes: layout.ringBytes,
+      });
+    }
+    const errno = addon.open(region.buffer, threadF64(layout, thread) * 8);
+    if (errno === 0) return;
+    region.i32[H_REASON] = REASON_NO_PERF;
+    this.noteEstimated();
+  }
+
+  noteEstimated(): void {
+    Atomics.or(this.region.i32, H_ESTIMATED, (1 << TASK_CLOCK) | (1 << CPU_CLOCK));
+  }
+
+  noteOff(message: string): void {
+    const { u8, i32 } = this.region;
+    const text = new TextEncoder().encode(message).subarray(0, H_BYTE_MESSAGE_SIZE - 1);
+    u8.set(text, H_BYTE_MESSAGE);
+    u8[H_BYTE_MESSAGE + text.length] = 0;
+    Atomics.store(i32, H_OFF, 1);
+    this.#flusher?.flush();
+  }
+
+  noteExit(): void {
+    if (isMainThread || this.addon === null) Atomics.store(this.region.i32, H_STATE, PROCESS_EXITED);
+    this.#flusher?.stop();
+  }
+}
+
+function format(buffer: ArrayBufferLike, capacities: Capacities, options: RegionOptions): Region {
+  return Region.format(buffer, capacities, {
+    pid: process.pid,
+    session: options.session,
+    nodeVersion: process.version,
+    startEpochMs: Date.now(),
+    startMono: monotonicNs(),
+  });
+}
+
+/** Without the addon threads share no memory: each has a file of its own. */
+function ownFile(directory: string): string {
+  return isMainThread ? `${directory}/${process.pid}` : `${directory}/${process.pid}.${threadId}`;
+}
+
+function openOrCreate(addon: Addon, file: string, options: RegionOptions): Region {
+  return (isMainThread ? null : openExisting(addon, file)) ?? createMapped(addon, file, options);
+}
+
+/** The main thread's region; null when it has none (then this thread makes its own). */
+function openExisting(addon: Addon, file: string): Region | null {
+  let bytes: number;
+  try {
+    bytes = fs.statSync(file).size;
+  } catch {
+    return null;
+  }
+  return Region.open(mapped(addon, file, bytes, false));
+}
+
+function createPrivate(addon: Addon, options: RegionOptions): Region {
+  const buffer = mapped(addon, '', layoutOf(PRIVATE_CAPACITIES).bytes, true);
+  return format(buffer, PRIVATE_CAPACITIES, options);
+}
+
+function createMapped(addon: Addon, file: string, options: RegionOptions): Region {
+  const layout = layoutOf(DEFAULT_CAPACITIES);
+  // Made under another name and renamed when complete: a reader never sees half a region.
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
+  const buffer = mapped(addon, temporary, layout.bytes, true);
+  try {
+    reserve(addon, temporary, { offset: 0, bytes: layout.ringsAt + layout.ringBytes });
+    const region = format(buffer, DEFAULT_CAPACITIES, options);
+    fs.renameSync(temporary, file);
+    return region;
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function mapped(addon: Addon, file: string, bytes: number, create: boolean): ArrayBuffer {
+  const buffer = addon.map(file, bytes, create);
+  if (typeof buffer === 'number') {
+    throw new TaskperfError(
+      'EACCES',
+      `cannot map ${file}: ${getSystemErrorName(-buffer)}; set TASKPERF_DIR to a directory you may write`,
+      file,
+    );
+  }
+  return buffer;
+}
+
+/** A touched page that the file system has no room for would kill the program (SIGBUS): claim the room first. */
+function reserve(addon: Addon, file: string, part: { offset: number; bytes: number }): void {
+  const errno = addon.reserve(file, part.offset, part.bytes);
+  if (errno === 0) return;
+  throw new TaskperfError(
+    'ENOSPC',
+    `no room for ${part.bytes} bytes at ${file}: ${getSystemErrorName(-errno)}; ` +
+      'set TASKPERF_DIR to a directory on another file system',
+    file,
+  );
+}

@@ -1,0 +1,48 @@
+/**
+ * Remembers the task of a request or response object without being seen: a private field grafted onto the object. It
+ * appears in no key list, no `util.inspect`, no JSON, and reads in a few ns (a WeakMap takes tens, a symbol property
+ * shows in console.log).
+ */
+import type { Task } from './task.ts';
+
+class Itself {
+  constructor(target: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: this is how a private field is put on a foreign object
+    return target;
+  }
+}
+
+class Stamp extends Itself {
+  #task: Task | null;
+
+  constructor(target: object, task: Task) {
+    super(target);
+    this.#task = task;
+  }
+
+  static of(target: object): Task | null {
+    return #task in target ? (target as Stamp).#task : null;
+  }
+
+  static move(target: object, task: Task | null): void {
+    (target as Stamp).#task = task;
+  }
+
+  static has(target: object): boolean {
+    return #task in target;
+  }
+}
+
+/** Says that what `target` emits is done in the name of `task`. */
+export function stamp(target: object, task: Task): void {
+  if (Stamp.has(target)) Stamp.move(target, task);
+  else new Stamp(target, task);
+}
+
+export function taskOf(target: object): Task | null {
+  return Stamp.of(target);
+}
+
+export function unstamp(target: object): void {
+  if (Stamp.has(target)) Stamp.move(target, null);
+}

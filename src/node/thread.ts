@@ -1,0 +1,146 @@
+/**
+ * This JavaScript thread as one of taskperf's CPUs: the region's slot, the core that counts into it, the clocks it
+ * reads, and the carrier that tells it who runs. The only mutable state of the measured process is here.
+ *
+ * Nothing is installed while nothing is counted: `count()` installs, `uncount()` of the last user removes everything.
+ */
+import { Cpu, Names, nameText, T_CHARGING, T_F64_NATIVE, threadF64, threadWord } from '../core/index.ts';
+import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
+import type { Carrier, Scheduler } from './carrier.ts';
+import { ClockPmu } from './clock-pmu.ts';
+import { FrameCarrier } from './frame-carrier.ts';
+import { HookCarrier } from './hook-carrier.ts';
+import { JsClockPmu } from './js-clock-pmu.ts';
+import type { ProcessRegion } from './process-region.ts';
+import { Task, livingAncestor } from './task.ts';
+
+export interface ThreadIdentity {
+  readonly threadId: number;
+  readonly name: string;
+}
+
+export class Thread implements Scheduler {
+  readonly cpu: Cpu;
+  readonly root: Task;
+  readonly names: Names;
+  /** The name of a request whose route is not known yet. */
+  readonly unnamed: number;
+  readonly words: Int32Array;
+  readonly charging: number;
+  running: Task;
+  readonly #memory: ProcessRegion;
+  readonly #native: number;
+  readonly #frames: FrameCarrier | null;
+  readonly #carrier: Carrier;
+  #users = 0;
+  #off = false;
+
+  constructor(memory: ProcessRegion, identity: ThreadIdentity) {
+    const { region, addon } = memory;
+    this.#memory = memory;
+    const pmu = addon === null ? new JsClockPmu(region) : new ClockPmu(addon, memory);
+    this.cpu = new Cpu(region, pmu, { ...identity, tid: addon?.threadId() ?? 0 });
+    this.names = new Names(region);
+    this.unnamed = this.names.intern('(in flight)');
+    this.words = region.i32;
+    this.charging = threadWord(region.layout, this.cpu.index) + T_CHARGING;
+    this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
+    this.root = new Task(this.cpu.root, null, this.names.intern(identity.name));
+    this.running = this.root;
+    this.#frames = addon === null ? null : FrameCarrier.create(this, addon);
+    const onLeave = pmu instanceof JsClockPmu ? (): void => pmu.leave() : null;
+    this.#carrier = this.#frames ?? new HookCarrier(this, onLeave);
+  }
+
+  /** One more user of the counts. The first installs what sees the switches. */
+  count(): void {
+    this.#users++;
+    if (this.#users > 1 || this.#off) return;
+    const { addon } = this.#memory;
+    if (addon !== null) {
+      const frames = this.#frames;
+      const lacks = addon.install(frames === null ? nobodyAsks : frames.look, frames !== null);
+      if ((lacks & ~LACKS_FRAMES) !== 0) this.#memory.noteEstimated();
+    }
+    this.#carrier.install();
+    this.#carrier.look();
+  }
+
+  /** One user less. The last removes everything again. */
+  uncount(): void {
+    this.#users--;
+    if (this.#users > 0 || this.#off) return;
+    this.cpu.fold();
+    this.#carrier.uninstall();
+    this.#memory.addon?.uninstall();
+  }
+
+  /** Scheduler: the code that runs from here on is this task's. */
+  onOwner(owner: Task | null): void {
+    const task = owner ?? this.root;
+    const cpu = this.cpu;
+    // Entered from the loop, a task was ready since the loop woke; within a section, since its beginning.
+    const since = this.words[this.charging] !== 0 ? NATIVE_SECTION : NATIVE_WOKE;
+    cpu.readySince = this.#memory.region.f64[this.#native + since]!;
+    if (task === this.running) cpu.fold();
+    this.running = task;
+    if (task.ended) cpu.switchLate(livingAncestor(task).slot, task.name);
+    else cpu.switchTo(task.slot);
+  }
+
+  /** Starts a task; null when the region has no room (counted as lost: its cost stays with its parent). */
+  fork(parent: Task, name: number): Task | null {
+    const slot = this.cpu.fork(livingAncestor(parent).slot, name);
+    return slot === 0 ? null : new Task(slot, parent, name);
+  }
+
+  rename(task: Task, name: number): void {
+    if (task.ended || task.name === name) return;
+    task.name = name;
+    this.cpu.setName(task.slot, name);
+  }
+
+  /** The task's declared end; what still runs in its context is late work. */
+  exit(task: Task): void {
+    if (task.ended) return;
+    this.cpu.exit(task.slot);
+    task.ended = true;
+    task.frame = null;
+    task.base = undefined;
+    // If it is the running one, the rest of this callback is late already.
+    if (this.running === task) this.onOwner(task);
+  }
+
+  nameOf(task: Task): string {
+    return nameText(this.#memory.region, task.name);
+  }
+
+  currentTask(): Task {
+    return this.#carrier.owner() ?? this.root;
+  }
+
+  run(task: Task, fn: (...args: never[]) => unknown, receiver: unknown, args: ArrayLike<unknown>): unknown {
+    return this.#carrier.run(task, fn, receiver, args);
+  }
+
+  enter(task: Task): void {
+    this.#carrier.enter(task);
+  }
+
+  /** The thread ends: the last slice goes to whoever runs. */
+  finish(): void {
+    if (this.#users > 0 && !this.#off) this.cpu.fold();
+  }
+
+  /** A failure of ours: stop counting, say so in the region, leave the program alone. */
+  switchOff(error: unknown): void {
+    if (this.#off) return;
+    this.#memory.noteOff(error instanceof Error ? error.message : String(error));
+    this.#carrier.uninstall();
+    this.#memory.addon?.uninstall();
+    this.#off = true;
+  }
+}
+
+/** Without frames the hooks tell who runs, the native boundary need not ask. */
+function nobodyAsks(): void {}

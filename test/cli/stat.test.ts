@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const FABRICATE = new URL('./fabricate.js', import.meta.url).href;
+const directory = fs.mkdtempSync(path.join(tmpdir(), 'taskperf-stat-'));
+const regions = path.join(directory, 'regions');
+after(() => fs.rmSync(directory, { recursive: true }));
+const env = { ...process.env, TASKPERF_DIR: regions, COLUMNS: '100', NODE_OPTIONS: '' };
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function taskperf(...args: string[]): Result {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}
+
+/** A program that leaves a region as the bootstrap would, then does `then`. */
+function fake(then: string): string[] {
+  const code = `
+    import { twoRoutes } from ${JSON.stringify(FABRICATE)};
+    twoRoutes(process.pid, Number(process.env.TASKPERF_SESSION)).save(process.env.TASKPERF_DIR + '/' + process.pid);
+    ${then}`;
+  return ['env', '-u', 'NODE_OPTIONS', process.execPath, '--input-type=module', '-e', code];
+}
+
+test('every mistake is one sentence on stderr with status 129, and nothing is started', () => {
+  const marker = path.join(directory, 'started');
+  const unwritable = path.join(directory, 'no', 'such', 'file');
+  const mistakes = [
+    [],
+    ['top'],
+    ['stats', 'touch', marker],
+    ['stat'],
+    ['stat', '--'],
+    ['stat', '-e', 'flops', 'touch', marker],
+    ['stat', '--frobnicate', 'touch', marker],
+    ['stat', '-p', '1'],
+    ['stat', '-o', unwritable, 'touch', marker],
+    ['stat', '-o', directory, 'touch', marker],
+    ['list', 'all'],
+  ];
+  for (const args of mistakes) {
+    const { status, stdout, stderr } = taskperf(...args);
+    assert.deepEqual([args, status, stdout], [args, 129, '']);
+    assert.match(stderr, /^taskperf: [^\n]+\n$/);
+  }
+  assert.equal(fs.existsSync(marker), false);
+});
+
+test('an unknown subcommand is named and the existing ones listed', () => {
+  assert.match(taskperf('top').stderr, /unknown subcommand 'top'; there are stat and list/);
+});
+
+test('127 for a command that is not found, 126 for one that cannot be executed', () => {
+  const notFound = taskperf('stat', '--', 'no-such-command-here');
+  assert.deepEqual(
+    [notFound.status, /command not found: 'no-such-command-here'/.test(notFound.stderr)],
+    [127, true],
+  );
+  const file = path.join(directory, 'plain');
+  fs.writeFileSync(file, 'x', { mode: 0o644 });
+  assert.equal(taskperf('stat', '--', file).status, 126);
+});
+
+test("the exit status is the program's, or 128 + the signal; without a region one sentence says so", () => {
+  for (const [script, status] of [
+    ['exit 0', 0],
+    ['exit 7', 7],
+    ['kill -9 $$', 137],
+    ['kill -TERM $$', 143],
+  ] as const) {
+    const result = taskperf('stat', '--', 'sh', '-c', script);
+    assert.equal(result.status, status, script);
+    assert.match(result.stderr, /^taskperf: nothing was counted: [^\n]+\n$/);
+  }
+});
+
+test('the table goes to stderr and the stdout of the program is left alone', () => {
+  const { status, stdout, stderr } = taskperf(
+    'stat',
+    '--',
+    ...fake('console.log("mine"); process.exitCode = 3;'),
+  );
+  assert.deepEqual([status, stdout], [3, 'mine\n']);
+  assert.match(stderr, /GET \/users\/:id +8 +3\.600/);
+  assert.match(stderr, /program exited with code 3/);
+  assert.deepEqual(fs.readdirSync(regions), []);
+});
+
+test('--json is one document, on stderr or in the file of -o', () => {
+  const shown = JSON.parse(taskperf('stat', '--json', '--', ...fake('')).stderr) as { schema: string };
+  assert.equal(shown.schema, 'taskperf.stat/1');
+  const file = path.join(directory, 'out.json');
+  fs.writeFileSync(file, 'x'.repeat(100_000));
+  const { stderr } = taskperf('stat', '--json', '-o', file, '--', ...fake(''));
+  assert.equal(stderr, '');
+  assert.equal((JSON.parse(fs.readFileSync(file, 'utf8')) as { tasks: unknown[] }).tasks.length, 2);
+});
+
+test('a program killed by SIGKILL still gets its table', () => {
+  const { status, stderr } = taskperf('stat', '--', ...fake('process.kill(process.pid, "SIGKILL");'));
+  assert.equal(status, 137);
+  assert.match(stderr, /GET \/users\/:id/);
+  assert.match(stderr, /program killed by SIGKILL/);
+});
+
+test('-I prints a block per interval and the document keeps them', () => {
+  const wait = 'await new Promise((resolve) => setTimeout(resolve, 700));';
+  const table = taskperf('stat', '-I', '100', '--', ...fake(wait));
+  assert.match(table.stderr, /\d\.\d{3} s +count +CPU ms[^\n]+\n POST [^\n]+ 4 +100\.000/);
+  assert.match(table.stderr, /no task ran/);
+  const { intervals } = JSON.parse(taskperf('stat', '--json', '-I', '100', '--', ...fake(wait)).stderr) as {
+    intervals: { tasks: { count: number }[] }[];
+  };
+  assert.equal(
+    intervals.flatMap((interval) => interval.tasks).reduce((sum, task) => sum + task.count, 0),
+    12,
+  );
+});
+
+test('files of processes and tools that are gone are removed at the start', () => {
+  const stale = ['4194303', '4194303.2', '4194303.error', '.taskperf-4194303-ab', 'other'];
+  for (const name of stale) fs.writeFileSync(path.join(regions, name), 'x');
+  taskperf('stat', '--', 'true');
+  assert.deepEqual(fs.readdirSync(regions), ['other']);
+  fs.rmSync(path.join(regions, 'other'));
+});
+
+test('a directory that others can enter is refused', () => {
+  const open = path.join(directory, 'open');
+  fs.mkdirSync(open, { mode: 0o755 });
+  const result = spawnSync(process.execPath, [MAIN, 'stat', 'true'], {
+    encoding: 'utf8',
+    env: { ...env, TASKPERF_DIR: open },
+  });
+  assert.equal(result.status, 129);
+  assert.match(result.stderr, /is not private to you; run `chmod 700`/);
+});
+
+/** Starts a program that says "ready" and sends the tool the signals, each after the program answered the last. */
+async function interrupted(then: string, signals: NodeJS.Signals[]): Promise<Result> {
+  const child = spawn(process.execPath, [MAIN, 'stat', '--', ...fake(then)], { env, detached: true });
+  let stdout = '';
+  let stderr = '';
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  child.stdout.on('data', (data: Buffer) => {
+    stdout += data.toString();
+    const signal = signals.shift();
+    if (signal !== undefined) setTimeout(() => child.kill(signal), 100);
+  });
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { status, stdout, stderr };
+}
+
+test('SIGINT and SIGTERM go to the program, which ends in its own way', async () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const graceful = `process.on('${signal}', () => process.exit(5)); console.log('ready'); setInterval(() => {}, 1000);`;
+    const result = await interrupted(graceful, [signal]);
+    assert.equal(result.status, 5);
+    assert.match(result.stderr, /program exited with code 5/);
+  }
+});
+
+test('a program that SIGINT ends by default has status 130', async () => {
+  const result = await interrupted(`console.log('ready'); setInterval(() => {}, 1000);`, ['SIGINT']);
+  assert.equal(result.status, 130);
+  assert.match(result.stderr, /program killed by SIGINT/);
+});
+
+test('a second SIGINT forces the end of a program that ignores the first, and the table is printed', async () => {
+  const stubborn = `process.on('SIGINT', () => console.log('no')); console.log('ready'); setInterval(() => {}, 1000);`;
+  const result = await interrupted(stubborn, ['SIGINT', 'SIGINT']);
+  assert.deepEqual([result.status, result.stdout], [137, 'ready\nno\n']);
+  assert.match(result.stderr, /killed by SIGKILL \(forced by a second SIGINT\)/);
+  assert.match(result.stderr, /GET \/users\/:id/);
+});
+
+test('help, version and list are for stdout', () => {
+  for (const args of [['--help'], ['-h'], ['--version'], ['list'], ['stat', '--help']]) {
+    const { status, stdout, stderr } = taskperf(...args);
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.notEqual(stdout, '');
+  }
+  assert.match(taskperf('list').stdout, /task-clock +ns +CPU time/);
+});
