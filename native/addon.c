@@ -87,7 +87,8 @@ static napi_value open_thread(napi_env env, napi_callback_info info) {
   void *data;
   napi_get_cb_info(env, info, &count, argument, NULL, NULL);
   if (count < 2 || napi_get_arraybuffer_info(env, argument[0], &data, &length) != napi_ok ||
-      napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) || offset + 4096 > (double)length)
+      napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) || offset + 4096 > (double)length ||
+      (size_t)offset % sizeof(double) != 0)
     return bad_argument(env, "open(buffer, byteOffset)");
   if (!e || e->open) return bad_argument(env, "this thread is open already");
   char *slot = (char *)data + (size_t)offset;
@@ -107,19 +108,40 @@ static napi_value close_thread(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// install(onOwner, frames): bit mask of what is missing
+// install(onOwner, onTurn, frames): bit mask of what is missing
 static napi_value install(napi_env env, napi_callback_info info) {
   struct environment *e = thread_environment;
-  size_t count = 2;
-  napi_value argument[2];
+  size_t count = 3;
+  napi_value argument[3];
   bool frames;
-  napi_valuetype type;
+  napi_valuetype owner, turn;
   napi_get_cb_info(env, info, &count, argument, NULL, NULL);
-  if (count < 2 || napi_typeof(env, argument[0], &type) != napi_ok || type != napi_function ||
-      napi_get_value_bool(env, argument[1], &frames) != napi_ok)
-    return bad_argument(env, "install(onOwner, frames)");
+  if (count < 3 || napi_typeof(env, argument[0], &owner) != napi_ok || owner != napi_function ||
+      napi_typeof(env, argument[1], &turn) != napi_ok || turn != napi_function ||
+      napi_get_value_bool(env, argument[2], &frames) != napi_ok)
+    return bad_argument(env, "install(onOwner, onTurn, frames)");
   if (!e || !e->open || e->boundary.installed) return bad_argument(env, "open the thread first, install once");
-  return number(env, boundary_install(&e->boundary, argument[0], frames));
+  return number(env, boundary_install(&e->boundary, argument[0], argument[1], frames));
+}
+
+// skipNobody(skip)
+static napi_value skip_nobody(napi_env env, napi_callback_info info) {
+  struct environment *e = thread_environment;
+  size_t count = 1;
+  napi_value argument[1];
+  bool skip;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 1 || napi_get_value_bool(env, argument[0], &skip) != napi_ok) return bad_argument(env, "skipNobody(skip)");
+  if (e && e->open) boundary_skip_nobody(&e->boundary, skip);
+  return NULL;
+}
+
+static napi_value nobody(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  struct environment *e = thread_environment;
+  if (e && e->open) boundary_nobody(&e->boundary);
+  return NULL;
 }
 
 static napi_value uninstall(napi_env env, napi_callback_info info) {
@@ -203,11 +225,15 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "install", install);
   export_function(env, exports, "uninstall", uninstall);
   export_function(env, exports, "charge", charge);
+  export_function(env, exports, "nobody", nobody);
+  export_function(env, exports, "skipNobody", skip_nobody);
   export_function(env, exports, "frame", frame);
   export_function(env, exports, "resyncs", resyncs);
   export_function(env, exports, "threadCpu", thread_cpu);
   export_function(env, exports, "threadId", thread_id);
   export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
+  export_number(env, exports, "WORD_RESUME", WORD_RESUME);
+  export_number(env, exports, "WORD_TURN", WORD_TURN);
   export_number(env, exports, "F64_BOUNDARIES", F64_BOUNDARIES);
   export_number(env, exports, "F64_TOTAL", F64_TOTAL);
   export_number(env, exports, "F64_UNATTRIBUTED", F64_UNATTRIBUTED);

@@ -102,11 +102,11 @@ static uintptr_t raw_frame(struct boundary *b) {
   return *(uintptr_t *)frame;  // a handle is a pointer to the tagged word
 }
 
-static void ask_javascript(struct boundary *b) {
+static void call_javascript(struct boundary *b, napi_ref reference) {
   napi_handle_scope scope;
   napi_value function, receiver, ignored;
   if (napi_open_handle_scope(b->env, &scope) != napi_ok) return;
-  if (napi_get_reference_value(b->env, b->on_owner, &function) == napi_ok && function &&
+  if (napi_get_reference_value(b->env, reference, &function) == napi_ok && function &&
       napi_get_undefined(b->env, &receiver) == napi_ok)
     napi_call_function(b->env, receiver, function, 0, NULL, &ignored);  // fails while the thread is terminating
   napi_close_handle_scope(b->env, scope);
@@ -116,7 +116,7 @@ static void ask_javascript(struct boundary *b) {
 static void find_owner(struct boundary *b) {
   uintptr_t frame = raw_frame(b);
   if (frame == b->running_frame) set_sink(b, SINK_TASK);
-  else if (frame != b->undefined_frame) ask_javascript(b);
+  else if (frame != b->undefined_frame || !b->skip_nobody) call_javascript(b, b->on_owner);
 }
 
 static void begin_section(struct boundary *b, enum place place) {
@@ -135,7 +135,7 @@ static void entered(void *isolate) {
   if (!b || b->place == IN_CALL || b->place == IN_NESTED_CALL) return;
   if (b->place == IN_MICROTASKS) {
     b->place = IN_NESTED_CALL;
-    if (b->frames && raw_frame(b) != b->running_frame) ask_javascript(b);
+    if (b->frames && raw_frame(b) != b->running_frame) call_javascript(b, b->on_owner);
     return;
   }
   account(b);
@@ -148,8 +148,12 @@ static void entered(void *isolate) {
 static void left(struct boundary *b) {
   account(b);
   b->f64[F64_BOUNDARIES]++;
-  b->place = IN_LOOP;
   set_sink(b, SINK_LOOP);
+  if (b->words[WORD_TURN]) {
+    b->place = IN_CALL;  // our own JavaScript, in the loop's time: not a section
+    call_javascript(b, b->on_turn);
+  }
+  b->place = IN_LOOP;
 }
 
 // Fires when the outermost call has returned. A call made by C++ from within a microtask is one, too.
@@ -190,11 +194,22 @@ static void about_to_block(void *handle) {
 
 void boundary_charge(struct boundary *b) {
   account(b);
+  if (!b->words[WORD_RESUME]) return;
+  b->words[WORD_RESUME] = 0;
   // JavaScript without an "entered" event: a microtask drained from C++.
   if (b->place == IN_LOOP) begin_section(b, IN_MICROTASKS);
   set_sink(b, SINK_TASK);
   if (b->frames) b->running_frame = raw_frame(b);
 }
+
+void boundary_nobody(struct boundary *b) {
+  account(b);
+  if (b->place == IN_LOOP) begin_section(b, IN_MICROTASKS);
+  set_sink(b, SINK_NOBODY);
+  b->words[WORD_CHARGING] = CHARGING_NOBODY;
+}
+
+void boundary_skip_nobody(struct boundary *b, bool skip) { b->skip_nobody = skip; }
 
 int boundary_open(struct boundary *b, napi_env env, int32_t *words, double *f64) {
   memset(b, 0, sizeof *b);
@@ -221,7 +236,7 @@ static bool start_prepare(struct boundary *b) {
   return true;
 }
 
-int boundary_install(struct boundary *b, napi_value on_owner, bool frames) {
+int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn, bool frames) {
   boundary_symbols();
   int lacks = 0;
   if (!v8.current_isolate || !v8.add_entered || !v8.remove_entered) lacks |= LACKS_ENTERED;
@@ -239,6 +254,7 @@ int boundary_install(struct boundary *b, napi_value on_owner, bool frames) {
     lacks |= LACKS_FRAMES;
   }
   napi_create_reference(b->env, on_owner, 1, &b->on_owner);
+  napi_create_reference(b->env, on_turn, 1, &b->on_turn);
   here = b;
   v8.add_entered(b->isolate, entered);
   v8.add_completed(b->isolate, completed);
@@ -273,7 +289,8 @@ bool boundary_remove(struct boundary *b, struct closing *closing) {
     b->prepare = NULL;
   }
   if (b->on_owner) napi_delete_reference(b->env, b->on_owner);
-  b->on_owner = NULL;
+  if (b->on_turn) napi_delete_reference(b->env, b->on_turn);
+  b->on_owner = b->on_turn = NULL;
   here = NULL;
   return pending;
 }

@@ -9,6 +9,8 @@
 // Mirrors of src/core/layout.ts (thread slot); addon.c exports them and src/node/addon.ts asserts that they agree.
 enum {
   WORD_CHARGING = 8,       // T_CHARGING
+  WORD_RESUME = 9,         // T_RESUME
+  WORD_TURN = 10,          // T_TURN
   F64_BOUNDARIES = 21,     // T_F64_BOUNDARIES
   F64_TOTAL = 48,          // T_F64_TOTAL
   F64_UNATTRIBUTED = 64,   // T_F64_UNATTRIBUTED
@@ -28,6 +30,9 @@ enum {
   NATIVE_SECTION = 4,  // when the present stretch of JavaScript began
 };
 
+// WORD_CHARGING beyond 0 (JavaScript must look) and 1 (the running task): nobody runs, and JavaScript knows.
+enum { CHARGING_NOBODY = 2 };
+
 // Who the time since the last reading belongs to.
 enum sink { SINK_TASK, SINK_NOBODY, SINK_LOOP };
 // Where the thread is. MICROTASKS: drained from C++ without an "entered" event; NESTED: C++ called from there.
@@ -41,12 +46,14 @@ struct boundary {
   enum place place;
   bool polled;       // the loop has gone to block since JavaScript last ran
   bool installed;
+  bool skip_nobody;  // code without a frame needs no JavaScript: it is booked as unattributed here
   bool frames;       // the current frame can be read (AsyncContextFrame)
   int64_t wall, cpu; // the last reading
   void *isolate;
   uintptr_t undefined_frame, running_frame;  // raw tagged words, compared only; running_frame is void after a GC
   napi_env env;
   napi_ref on_owner;   // JavaScript: find out who runs and switch
+  napi_ref on_turn;    // JavaScript: a section has ended and WORD_TURN asked for it
   void *prepare;       // uv_prepare_t
 };
 
@@ -54,17 +61,22 @@ struct boundary {
 int boundary_open(struct boundary *b, napi_env env, int32_t *words, double *f64);
 // Registers the callbacks; returns a bit mask of what this runtime lacks (0 = all there).
 enum { LACKS_ENTERED = 1, LACKS_COMPLETED = 2, LACKS_DRAINED = 4, LACKS_LOOP = 8, LACKS_FRAMES = 16 };
-int boundary_install(struct boundary *b, napi_value on_owner, bool frames);
+int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn, bool frames);
 // Both undo everything. true: libuv still closes a handle and calls closing->done (if given) when it has.
 struct closing {
   void (*done)(struct closing *closing);
 };
 bool boundary_remove(struct boundary *b, struct closing *closing);
 bool boundary_close(struct boundary *b, struct closing *closing);
-// The core's PMU reading: charge what has passed to whom it belongs; from now on the running task is charged.
+// The core's PMU reading: charge what has passed to whom it belongs. With WORD_RESUME set the running task is charged
+// from now on.
 void boundary_charge(struct boundary *b);
-// Looks up what the runtime offers; once, before anything else here.
-void boundary_symbols(void);
+// Nobody's code runs from now on.
+void boundary_nobody(struct boundary *b);
+// false: also nobody's code is told to JavaScript, because the thread's own task is being counted.
+void boundary_skip_nobody(struct boundary *b, bool skip);
 // The runtime's current async context frame as a handle, NULL where there is none.
 napi_value boundary_frame(void);
+// Looks up what the runtime offers; once, before anything else here.
+void boundary_symbols(void);
 #endif

@@ -1,3 +1,4 @@
+// Shared memory: a sparse file, mapped. See region.h for what each function promises.
 #define _GNU_SOURCE
 #include "region.h"
 

@@ -4,19 +4,27 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { delimiter, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const START_TIMEOUT_MS = 30_000;
 
 const taskperf = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const server = fileURLToPath(new URL('server.mjs', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const server = 'examples/shop/server.mjs';
 const load = fileURLToPath(new URL('load.mjs', import.meta.url));
 
-const command = [taskperf, 'stat', ...process.argv.slice(2), '--', process.execPath, server];
-console.log(`$ taskperf stat ${[...process.argv.slice(2), '--'].join(' ')} node examples/shop/server.mjs`);
+const command = [taskperf, 'stat', ...process.argv.slice(2), '--', 'node', server];
+console.log(`$ taskperf stat ${[...process.argv.slice(2), '--'].join(' ')} node ${server}`);
 // Standard error, where the table goes, is this terminal's.
-const stat = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
+// `node` in the command is the Node that runs the demo.
+const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`;
+const stat = spawn(process.execPath, command, {
+  cwd: root,
+  env: { ...process.env, PATH },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
 const ended = once(stat, 'exit');
 const timer = setTimeout(() => stat.kill('SIGKILL'), START_TIMEOUT_MS);
 

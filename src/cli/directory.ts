@@ -33,7 +33,7 @@ export function prepareDirectory(directory: string): void {
       directory,
     );
   }
-  const message = `${directory} is not private to you; run \`chmod 700\` on it or set TASKPERF_DIR`;
+  const message = `${directory} is not private to you; set TASKPERF_DIR to a directory of its own that only you may enter`;
   throw new TaskperfError('EACCES', message, directory);
 }
 

@@ -143,7 +143,7 @@ function perTaskColumns(lines: readonly Line[], mark: string): Column[] {
   });
 }
 
-/** Another event: its mean per task, and for the thread's own rows the sum where sums mean something. */
+/** Another event: its mean per task. The thread's own rows stay empty: a sum would not compare with a mean. */
 function eventColumn(event: EventInfo, report: Report, lines: readonly Line[]): Column {
   const single = report.by === 'task';
   const mark = marks(report)(event.id);

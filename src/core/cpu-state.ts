@@ -171,7 +171,7 @@ function takeThread(region: Region, identity: ThreadIdentity): number {
     }
   }
   Atomics.add(i32, H_LOST_THREADS, 1);
-  const message = `no room for thread "${identity.name}": the region holds ${layout.threads} threads; raise that capacity`;
+  const message = `no room for thread "${identity.name}": the region holds ${layout.threads} threads; it is not counted`;
   throw new TaskperfError('ENOSPC', message, identity.name);
 }
 

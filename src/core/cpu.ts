@@ -55,7 +55,7 @@ export class Cpu extends CpuState {
     this.root = newTask(this, 0, internName(region, identity.name));
     if (this.root === 0) {
       closeThread(this);
-      throw new TaskperfError('ENOSPC', 'no room for another task: raise that capacity', identity.name);
+      throw new TaskperfError('ENOSPC', 'no room for another task; end some first', identity.name);
     }
     this.current = this.root;
     this.owner = this.root;

@@ -94,9 +94,16 @@ export const T_ROOT: number = 5; // the thread's own task + 1: parent of all tas
 export const T_PENDING: number = 6;
 /** The per-thread ("per-CPU") context + 1, 0 until the first per-thread counter. */
 export const T_CONTEXT: number = 7;
-// Written by the native boundaries (native/boundary.c mirrors these four, asserted at load):
-/** 1 = inside JavaScript and the running task is being charged: a hook that sees the same owner may return at once. */
+// Written by the native boundaries (native/boundary.c mirrors these, asserted at load):
+/**
+ * 1 = inside JavaScript and the running task is being charged: a hook that sees the same owner may return at once.
+ * 2 = the same for nobody. 0 = a hook must find out.
+ */
 export const T_CHARGING: number = 8;
+/** Set by JavaScript before a reading that ends somebody else's slice: from it on the running task is charged. */
+export const T_RESUME: number = 9;
+/** 1 = JavaScript wants to be called when this stretch of JavaScript is over: tasks wait for that to exit. */
+export const T_TURN: number = 10;
 export const T_FREE_TASK: number = 12; // heads of this thread's free lists (slot + 1)
 export const T_FREE_CONTEXT: number = 13;
 export const T_FREE_COUNTER: number = 14;

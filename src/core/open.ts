@@ -156,7 +156,7 @@ function packedFor(s: CpuState, attributes: CounterAttributes): number {
   if (!isSoftware(event) && !s.pmu.events.includes(event)) {
     throw new TaskperfError(
       'ENOENT',
-      `this machine does not count event ${event}: see taskperf doctor`,
+      `this machine does not count event ${event}: see taskperf list`,
       event,
     );
   }
@@ -211,5 +211,5 @@ function takeCounter(s: CpuState): CounterHandle {
 }
 
 function noRoom(what: string): TaskperfError {
-  return new TaskperfError('ENOSPC', `no room for another ${what}: close some, or raise that capacity`, what);
+  return new TaskperfError('ENOSPC', `no room for another ${what}: close some first`, what);
 }

@@ -12,6 +12,8 @@ import {
   T_F64_NATIVE,
   T_F64_TOTAL,
   T_F64_UNATTRIBUTED,
+  T_RESUME,
+  T_TURN,
   assert,
 } from '../core/index.ts';
 
@@ -32,9 +34,14 @@ export interface Addon {
   /** Starts this thread's clock on its slot. 0, or the errno of perf_event_open: the CPU clock is then estimated. */
   open(buffer: ArrayBufferLike, byteOffset: number): number;
   close(): void;
-  install(onOwner: () => void, frames: boolean): number;
+  install(onOwner: () => void, onTurn: () => void, frames: boolean): number;
   uninstall(): void;
+  /** Books what has passed; with T_RESUME set the running task is charged from now on. */
   charge(): void;
+  /** Nobody's code runs from now on. */
+  nobody(): void;
+  /** false: code without an async context frame is told to onOwner, too. */
+  skipNobody(skip: boolean): void;
   frame(): unknown;
   resyncs(): number;
   /** CPU time of this thread in ns by the plain syscall: what tests measure against. */
@@ -60,6 +67,8 @@ export function loadAddon(): Addon | null {
 function assertSameLayout(native: Record<string, unknown>): void {
   const mirrored: [string, number][] = [
     ['WORD_CHARGING', T_CHARGING],
+    ['WORD_RESUME', T_RESUME],
+    ['WORD_TURN', T_TURN],
     ['F64_BOUNDARIES', T_F64_BOUNDARIES],
     ['F64_TOTAL', T_F64_TOTAL],
     ['F64_UNATTRIBUTED', T_F64_UNATTRIBUTED],

@@ -16,6 +16,16 @@ export interface Scheduler {
   readonly charging: number;
 }
 
+/** T_CHARGING: nobody's code runs, and the scheduler knows. */
+export const CHARGING_NOBODY: number = 2;
+
+/** The scheduler knows already that this is who runs. */
+export function isKnown(scheduler: Scheduler, task: Task | null): boolean {
+  const charging = scheduler.words[scheduler.charging]!;
+  if (task === null && charging === CHARGING_NOBODY) return true;
+  return charging === 1 && (task ?? scheduler.root) === scheduler.running;
+}
+
 export interface Carrier {
   readonly kind: 'frames' | 'hooks';
   /** Starts seeing switches. Nothing is installed before. */

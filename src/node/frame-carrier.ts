@@ -14,6 +14,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { promiseHooks } from 'node:v8';
 import type { Addon } from './addon.ts';
+import { isKnown } from './carrier.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import type { Task } from './task.ts';
 
@@ -121,10 +122,9 @@ export class FrameCarrier implements Carrier {
   }
 
   #changed(frame: Frame | undefined): void {
-    const { words, charging, running, root } = this.#scheduler;
     this.#last = frame;
     const task = this.#taskOf(frame);
-    if ((task ?? root) === running && words[charging] !== 0) return;
+    if (isKnown(this.#scheduler, task)) return;
     this.#scheduler.onOwner(task);
   }
 }

@@ -6,6 +6,7 @@
 import { AsyncLocalStorage, createHook, executionAsyncResource } from 'node:async_hooks';
 import type { AsyncHook, HookCallbacks } from 'node:async_hooks';
 import { promiseHooks } from 'node:v8';
+import { isKnown } from './carrier.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import type { Task } from './task.ts';
 
@@ -80,10 +81,8 @@ export class HookCarrier implements Carrier {
   }
 
   #check(): void {
-    const scheduler = this.#scheduler;
     const task = this.#storage.getStore() ?? null;
-    if ((task ?? scheduler.root) === scheduler.running && scheduler.words[scheduler.charging] !== 0) return;
-    scheduler.onOwner(task);
+    if (!isKnown(this.#scheduler, task)) this.#scheduler.onOwner(task);
   }
 }
 

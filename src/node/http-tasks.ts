@@ -77,6 +77,8 @@ export class HttpTasks {
       const task = taskOf(this);
       if (task === null) return Reflect.apply(original, this, args);
       try {
+        // Most events have no listener: nothing of the program runs then.
+        if (this.listenerCount(args[0]) === 0) return Reflect.apply(original, this, args);
         return thread.run(task, original as never, this, args) as boolean;
       } finally {
         if (args[0] === 'close') end(this as unknown as ServerResponse, task);
@@ -89,7 +91,7 @@ export class HttpTasks {
     unstamp(response);
     if (task.ended) return;
     thread.rename(task, thread.names.intern(nameOfRequest(response.req, response)));
-    thread.exit(task);
+    thread.exitSoon(task);
   }
 
   /** A server that listens for upgrades emits them to user code: those emissions, and only on such servers, are tasks. */
@@ -131,7 +133,7 @@ export function reenter(patches: Patches, thread: Thread, prototype: object): vo
     const inner = original as Emit;
     return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
       const task = taskOf(this);
-      if (task === null) return Reflect.apply(inner, this, args);
+      if (task === null || this.listenerCount(args[0]) === 0) return Reflect.apply(inner, this, args);
       return thread.run(task, inner as never, this, args) as boolean;
     };
   });
@@ -146,7 +148,7 @@ function upgradedSocketEmit(thread: Thread, original: Emit): Emit {
     } finally {
       if (args[0] === 'close') {
         unstamp(this);
-        thread.exit(task);
+        thread.exitSoon(task);
       }
     }
   };

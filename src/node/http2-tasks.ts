@@ -105,6 +105,6 @@ export class Http2Tasks {
     const thread = this.#thread;
     const name = request === null ? folded : nameOfRequest(request, response);
     thread.rename(task, thread.names.intern(name));
-    thread.exit(task);
+    thread.exitSoon(task);
   }
 }

@@ -10,7 +10,7 @@
  * Nothing is installed in the program while no counter is open.
  */
 import { EVENTS, TaskperfError, eventByName } from '../core/index.ts';
-import type { EventInfo } from '../core/index.ts';
+import type { CounterAttributes, EventInfo } from '../core/index.ts';
 import { currentThread } from './attach.ts';
 import type { Task as Carried } from './task.ts';
 import type { Thread } from './thread.ts';
@@ -180,35 +180,17 @@ function publicTask(thread: Thread, task: Carried): Task {
  * leader of another task · ENOSPC the region is full
  */
 export function openCounter(options: CounterOptions): Counter {
-  const event = eventByName(options.event);
-  if (event === undefined) {
-    const known = EVENTS.map((info) => info.name).join(', ');
-    throw new TaskperfError(
-      'ENOENT',
-      `unknown event "${options.event}"; this build counts ${known}`,
-      options.event,
-    );
-  }
+  const event = requireEvent(options.event);
   if (options.thread === true && options.task !== undefined) {
-    throw new TaskperfError(
-      'EINVAL',
-      'a counter is on a task or on the thread: give "task" or "thread", not both',
-      options,
-    );
+    const message = 'a counter is on a task or on the thread: give "task" or "thread", not both';
+    throw new TaskperfError('EINVAL', message, options);
   }
   const thread = currentThread();
+  const task = options.thread === true ? null : (options.task ?? currentTask());
   thread.count();
+  if (task?.parent === null) thread.countRoot();
   try {
-    const slot = thread.cpu.openCounter({
-      event: event.id,
-      ...(options.thread === true
-        ? { thread: true as const }
-        : { task: Task.slotOf(options.task ?? currentTask()) }),
-      inherit: options.inherit ?? false,
-      inheritStat: options.inherit ?? false,
-      disabled: options.disabled ?? false,
-      ...(options.group === undefined ? {} : { group: Counter.slotOf(options.group) }),
-    });
+    const slot = thread.cpu.openCounter({ ...attributesOf(options, task), event: event.id });
     const counter = new Counter(thread, slot, event);
     net.register(counter, { thread, slot }, counter);
     return counter;
@@ -216,6 +198,24 @@ export function openCounter(options: CounterOptions): Counter {
     thread.uncount();
     throw error;
   }
+}
+
+function attributesOf(options: CounterOptions, task: Task | null): Omit<CounterAttributes, 'event'> {
+  const { inherit = false, disabled = false, group } = options;
+  return {
+    ...(task === null ? { thread: true } : { task: Task.slotOf(task) }),
+    ...(group === undefined ? {} : { group: Counter.slotOf(group) }),
+    inherit,
+    inheritStat: inherit,
+    disabled,
+  };
+}
+
+function requireEvent(name: string): EventInfo {
+  const event = eventByName(name);
+  if (event !== undefined) return event;
+  const known = EVENTS.map((info) => info.name).join(', ');
+  throw new TaskperfError('ENOENT', `unknown event "${name}"; this build counts ${known}`, name);
 }
 
 /** Opens several counters as one group: the first is the leader. Read them together with `readGroup()` on it. */

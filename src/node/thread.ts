@@ -4,8 +4,19 @@
  *
  * Nothing is installed while nothing is counted: `count()` installs, `uncount()` of the last user removes everything.
  */
-import { Cpu, Names, nameText, T_CHARGING, T_F64_NATIVE, threadF64, threadWord } from '../core/index.ts';
+import {
+  Cpu,
+  Names,
+  nameText,
+  T_CHARGING,
+  T_F64_NATIVE,
+  T_RESUME,
+  T_TURN,
+  threadF64,
+  threadWord,
+} from '../core/index.ts';
 import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
+import type { Addon } from './addon.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import { ClockPmu } from './clock-pmu.ts';
 import { FrameCarrier } from './frame-carrier.ts';
@@ -32,8 +43,15 @@ export class Thread implements Scheduler {
   readonly #native: number;
   readonly #frames: FrameCarrier | null;
   readonly #carrier: Carrier;
+  readonly #addon: Addon | null;
+  readonly #resume: number;
+  readonly #turn: number;
+  /** Tasks that exit when the present stretch of JavaScript is over. */
+  readonly #ending: Task[] = [];
   #users = 0;
   #off = false;
+  /** Code of no task is booked as unattributed by the boundaries, without a switch to the root task. */
+  #skipsNobody: boolean;
 
   constructor(memory: ProcessRegion, identity: ThreadIdentity) {
     const { region, addon } = memory;
@@ -43,7 +61,12 @@ export class Thread implements Scheduler {
     this.names = new Names(region);
     this.unnamed = this.names.intern('(in flight)');
     this.words = region.i32;
-    this.charging = threadWord(region.layout, this.cpu.index) + T_CHARGING;
+    const words = threadWord(region.layout, this.cpu.index);
+    this.charging = words + T_CHARGING;
+    this.#resume = words + T_RESUME;
+    this.#turn = words + T_TURN;
+    this.#addon = addon;
+    this.#skipsNobody = addon !== null;
     this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
     this.root = new Task(this.cpu.root, null, this.names.intern(identity.name));
     this.running = this.root;
@@ -56,10 +79,11 @@ export class Thread implements Scheduler {
   count(): void {
     this.#users++;
     if (this.#users > 1 || this.#off) return;
-    const { addon } = this.#memory;
+    const addon = this.#addon;
     if (addon !== null) {
       const frames = this.#frames;
-      const lacks = addon.install(frames === null ? nobodyAsks : frames.look, frames !== null);
+      const lacks = addon.install(frames === null ? nobodyAsks : frames.look, this.#onTurn, frames !== null);
+      addon.skipNobody(this.#skipsNobody);
       if ((lacks & ~LACKS_FRAMES) !== 0) this.#memory.noteEstimated();
     }
     this.#carrier.install();
@@ -77,15 +101,33 @@ export class Thread implements Scheduler {
 
   /** Scheduler: the code that runs from here on is this task's. */
   onOwner(owner: Task | null): void {
+    const addon = this.#addon;
+    if (owner === null && this.#skipsNobody) {
+      addon!.nobody();
+      return;
+    }
     const task = owner ?? this.root;
+    // The reading that ends the slice of whoever ran, be it the loop's or nobody's, begins the task's.
+    this.words[this.#resume] = 1;
+    if (task !== this.running) this.#switchTo(task);
+    else if (addon === null) this.cpu.fold();
+    else addon.charge();
+  }
+
+  #switchTo(task: Task): void {
     const cpu = this.cpu;
     // Entered from the loop, a task was ready since the loop woke; within a section, since its beginning.
     const since = this.words[this.charging] !== 0 ? NATIVE_SECTION : NATIVE_WOKE;
     cpu.readySince = this.#memory.region.f64[this.#native + since]!;
-    if (task === this.running) cpu.fold();
     this.running = task;
     if (task.ended) cpu.switchLate(livingAncestor(task).slot, task.name);
     else cpu.switchTo(task.slot);
+  }
+
+  /** The thread's own task is counted for its own sake: its code must be told apart from nobody's. */
+  countRoot(): void {
+    this.#skipsNobody = false;
+    this.#addon?.skipNobody(false);
   }
 
   /** Starts a task; null when the region has no room (counted as lost: its cost stays with its parent). */
@@ -107,9 +149,24 @@ export class Thread implements Scheduler {
     task.ended = true;
     task.frame = null;
     task.base = undefined;
-    // If it is the running one, the rest of this callback is late already.
-    if (this.running === task) this.onOwner(task);
   }
+
+  /** The task's end, once all that this callback has started in its name has run: ticks, cleaning up of streams. */
+  exitSoon(task: Task): void {
+    if (this.#addon === null) {
+      this.exit(task);
+      return;
+    }
+    this.#ending.push(task);
+    this.words[this.#turn] = 1;
+  }
+
+  readonly #onTurn = (): void => {
+    this.words[this.#turn] = 0;
+    const ending = this.#ending;
+    for (let i = 0; i < ending.length; i++) this.exit(ending[i]!);
+    ending.length = 0;
+  };
 
   nameOf(task: Task): string {
     return nameText(this.#memory.region, task.name);
@@ -129,7 +186,9 @@ export class Thread implements Scheduler {
 
   /** The thread ends: the last slice goes to whoever runs. */
   finish(): void {
-    if (this.#users > 0 && !this.#off) this.cpu.fold();
+    if (this.#users === 0 || this.#off) return;
+    this.#onTurn();
+    this.cpu.fold();
   }
 
   /** A failure of ours: stop counting, say so in the region, leave the program alone. */

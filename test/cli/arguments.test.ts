@@ -1,3 +1,4 @@
+/** What the command line may say, and the one sentence each mistake gets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nearest, parseStat, UsageError } from '#cli/arguments.js';

@@ -1,3 +1,4 @@
+/** Reading regions that others write: rings that wrap, files that are foreign, cut off or of another version. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';

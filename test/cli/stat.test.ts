@@ -1,3 +1,4 @@
+/** `taskperf stat` with real children: exit codes, bad input, what is left behind. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -144,7 +145,7 @@ test('a directory that others can enter is refused', () => {
     env: { ...env, TASKPERF_DIR: open },
   });
   assert.equal(result.status, 129);
-  assert.match(result.stderr, /is not private to you; run `chmod 700`/);
+  assert.match(result.stderr, /is not private to you; set TASKPERF_DIR to a directory of its own/);
 });
 
 /** Starts a program that says "ready" and sends the tool the signals, each after the program answered the last. */

@@ -1,3 +1,4 @@
+/** The table as a person sees it, at 80 and 120 columns. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Units as people read them: aligned within a column, never more digits than are meant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { count, inUnit, percent, shorten, time, unitFor } from '#cli/units.js';

@@ -113,8 +113,20 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
   test('refuses to open a thread twice or to install twice', () => {
     const slot = opened();
     assert.throws(() => addon.open(slot.buffer, 0), TypeError);
-    addon.install(() => {}, false);
-    assert.throws(() => addon.install(() => {}, false), TypeError);
+    addon.install(
+      () => {},
+      () => {},
+      false,
+    );
+    assert.throws(
+      () =>
+        addon.install(
+          () => {},
+          () => {},
+          false,
+        ),
+      TypeError,
+    );
   });
 
   test('may be closed, charged and uninstalled at any time', () => {
@@ -124,7 +136,11 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
       addon.uninstall();
       const slot = opened();
       addon.uninstall();
-      addon.install(() => {}, round % 2 === 0);
+      addon.install(
+        () => {},
+        () => {},
+        round % 2 === 0,
+      );
       addon.charge();
       addon.uninstall();
       addon.charge();
@@ -135,7 +151,11 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
   test('puts every nanosecond into exactly one sink', async () => {
     const slot = opened();
     const start = native(slot, NATIVE_NOW);
-    addon.install(() => {}, false);
+    addon.install(
+      () => {},
+      () => {},
+      false,
+    );
     for (let turn = 0; turn < 20; turn++) {
       addon.charge();
       await delay(turn % 3);
@@ -176,7 +196,7 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
         const addon = require(${JSON.stringify(file)});
         const buffer = addon.map('', ${SLOT_BYTES}, true);
         addon.open(buffer, 0);
-        addon.install(() => {}, true);
+        addon.install(() => {}, () => {}, true);
         addon.charge();
         globalThis.keep = buffer;
         return addon;

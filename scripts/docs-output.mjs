@@ -1,0 +1,148 @@
+// Regenerates what README.md and docs/ show as output: `node scripts/docs-output.mjs`, after `npm run build`.
+//
+// Every block between `<!-- output: NAME -->` and `<!-- /output -->` is replaced by what the run of that name prints
+// now, with the Node that runs this script. Nothing in a block is written by hand.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const pages = ['README.md', join('docs', 'stat.md'), join('docs', 'troubleshooting.md')];
+const taskperf = join('dist', 'cli', 'main.js');
+const shop = 'examples/shop/server.mjs';
+const CONNECTIONS = 4;
+const ROUNDS = 100;
+
+/** What each block shows. */
+const OUTPUTS = {
+  demo: async () => {
+    const { printed, said } = await underStat([], shop, { load: shopLoad });
+    return `$ taskperf stat -- node ${shop}\n${said}${printed}`;
+  },
+  fastify: () => appTable('test/fixtures/apps/fastify.mjs'),
+  express: () => appTable('test/fixtures/apps/express5.mjs'),
+  'job-queue': () => run(['dist/examples/job-queue/main.js']),
+  list: () => run([taskperf, 'list']),
+  help: () => run([taskperf, 'stat', '--help']),
+  json: jsonSample,
+  estimated: async () => {
+    const how = { load: requests, env: { TASKPERF_NO_ADDON: '1' } };
+    return (await underStat(['-e', 'task-clock'], 'test/fixtures/apps/fastify.mjs', how)).printed;
+  },
+};
+
+await main();
+
+async function main() {
+  const outputs = new Map();
+  for (const page of pages) {
+    let markdown = readFileSync(join(root, page), 'utf8');
+    for (const [, name] of markdown.matchAll(/^<!-- output: (\S+) -->$/gm)) {
+      if (!outputs.has(name)) outputs.set(name, await outputOf(name));
+      markdown = replaceBlock(markdown, name, outputs.get(name));
+    }
+    writeFileSync(join(root, page), markdown);
+  }
+  console.log(`regenerated with Node ${process.version}: ${[...outputs.keys()].join(', ')}`);
+}
+
+async function outputOf(name) {
+  const output = OUTPUTS[name];
+  if (output === undefined) throw new Error(`no output is called ${name}`);
+  return (await output()).replace(/^\n+|\s+$/g, '');
+}
+
+function replaceBlock(markdown, name, output) {
+  const block = new RegExp(`(<!-- output: ${name} -->\\n\`\`\`\\w*\\n)[\\s\\S]*?(\`\`\`\\n<!-- /output -->)`);
+  if (!block.test(markdown)) throw new Error(`the block ${name} has no fence or no end`);
+  return markdown.replace(block, (_, before, after) => `${before}${output}\n${after}`);
+}
+
+async function appTable(app) {
+  const { printed } = await underStat(['-e', 'task-clock,wall'], app, { load: requests, columns: 100 });
+  return `$ taskperf stat -e task-clock,wall -- node ${app}\n${printed}`;
+}
+
+/** A document with one of its tasks and one counter, else as it is. */
+async function jsonSample() {
+  const args = ['-e', 'task-clock', '--json'];
+  const { printed } = await underStat(args, 'test/fixtures/apps/fastify.mjs', { load: requests });
+  const document = JSON.parse(printed);
+  return JSON.stringify({ ...document, tasks: document.tasks.slice(0, 1) }, null, 2);
+}
+
+/** Runs a server under `taskperf stat`, loads it once it listens, and ends it in its own way. */
+async function underStat(options, server, { load, columns = 80, env = {} }) {
+  const stat = start([taskperf, 'stat', ...options, '--', 'node', server], {
+    ...env,
+    COLUMNS: String(columns),
+  });
+  const printed = text(stat.stderr);
+  let said = '';
+  for await (const line of createInterface(stat.stdout)) {
+    const port = /^listening (\d+)$/.exec(line)?.[1];
+    if (port === undefined) continue;
+    said = await load(Number(port));
+    stat.kill('SIGTERM');
+  }
+  return { printed: await printed, said };
+}
+
+async function shopLoad(port) {
+  const load = start(['examples/shop/load.mjs', String(port)], {});
+  return await text(load.stdout);
+}
+
+/** The same requests in the same order: most succeed, some are refused, unknown or fail on purpose. */
+async function requests(port) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  let round = 0;
+  const client = async () => {
+    while (round < ROUNDS) {
+      const n = round++;
+      for (const [method, path, body] of roundOf(n)) await send({ port, agent, method, path }, body);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, client));
+  agent.destroy();
+  return '';
+}
+
+function roundOf(n) {
+  return [
+    ['GET', '/'],
+    ['GET', `/users/${n}`],
+    ['POST', '/orders', JSON.stringify({ item: n })],
+    ['GET', `/api/users/${n}/posts/${n + 1}`],
+    ...(n % 10 === 0 ? [['GET', `/nothing/${n}/here`]] : []),
+    ...(n % 20 === 0 ? [['GET', '/fail']] : []),
+  ];
+}
+
+async function send({ port, agent, method, path }, body) {
+  const headers = { 'content-type': 'application/json', 'content-length': body?.length ?? 0 };
+  const request = http.request({ host: '127.0.0.1', port, agent, method, path, headers });
+  request.end(body);
+  const [response] = await once(request, 'response');
+  response.resume();
+  await once(response, 'end');
+}
+
+/** With this script's Node as `node`. */
+function environment(extra) {
+  const PATH = dirname(process.execPath) + delimiter + (process.env.PATH ?? '');
+  return { ...process.env, NO_COLOR: '1', ...extra, PATH };
+}
+
+function start(args, extra) {
+  return spawn('node', args, { cwd: root, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function run(args) {
+  return spawnSync('node', args, { cwd: root, env: environment({}), encoding: 'utf8' }).stdout;
+}
