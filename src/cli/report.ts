@@ -121,7 +121,7 @@ export function eventStates({ events, tally }: Report): EventState[] {
 /** Why values are estimated, and what to do about it. */
 export function reasonText(reason: number): string {
   if (reason === REASON_NO_ADDON) {
-    return 'the native addon is not loaded; install a C compiler and run `npm run build` in taskperf's folder';
+    return 'the native addon is not loaded; install a C compiler and run `npm run build` in its folder';
   }
   if (reason === REASON_NO_PERF) {
     return 'the kernel refused perf_event_open; allow it with `sudo sysctl kernel.perf_event_paranoid=2`';

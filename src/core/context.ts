@@ -89,7 +89,11 @@ export function findContext(s: CpuState, task: TaskHandle): ContextHandle {
     }
     const made = newContext(s, task);
     if (made === 0)
-      throw new TaskperfError('ENOSPC', 'no room for another context; close counters or end tasks first', task);
+      throw new TaskperfError(
+        'ENOSPC',
+        'no room for another context; close counters or end tasks first',
+        task,
+      );
     region.i32[region.contextW + (made << 4) + C_REFS] = 2;
     if (publishContext(region, task, made)) return made;
     freeContext(s, made);

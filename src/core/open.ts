@@ -154,11 +154,7 @@ function packedFor(s: CpuState, attributes: CounterAttributes): number {
     throw new TaskperfError('EINVAL', `no event has number ${event}: see the list of events`, event);
   }
   if (!isSoftware(event) && !s.pmu.events.includes(event)) {
-    throw new TaskperfError(
-      'ENOENT',
-      `this machine does not count event ${event}: see taskperf list`,
-      event,
-    );
+    throw new TaskperfError('ENOENT', `this machine does not count event ${event}: see taskperf list`, event);
   }
   const flags = (attributes.inherit === true ? INHERIT : 0) | (attributes.inheritStat === true ? STAT : 0);
   return pack(event, attributes.disabled === true ? STATE_OFF : STATE_INACTIVE, flags);
