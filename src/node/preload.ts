@@ -13,13 +13,13 @@ import { HttpTasks } from './http-tasks.ts';
 
 export function start(): void {
   const events = (process.env['TASKPERF_EVENTS'] ?? '').split(',').filter((name) => name !== '');
+  if (events.length === 0) return;
   const thread = attachThread({
     addon: loadAddon(),
     directory: process.env['TASKPERF_DIR'] ?? null,
     session: Number(process.env['TASKPERF_SESSION'] ?? 0),
     name: isMainThread ? 'main' : `worker ${threadId}`,
   });
-  if (events.length === 0) return;
   for (const name of events) {
     const event = eventByName(name);
     if (event === undefined)

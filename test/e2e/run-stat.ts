@@ -55,7 +55,7 @@ export interface Options {
   args?: string[];
   env?: Record<string, string>;
   /** Talks to the server; when it returns the program gets SIGTERM. */
-  load?: (port: number, child: ChildProcess) => Promise<void>;
+  load?: (port: number, child: ChildProcess, said: string) => Promise<void>;
   /** How the load ends the program; default SIGTERM to the tool, as a service manager does. */
   end?: (child: ChildProcess) => void;
 }
@@ -87,7 +87,8 @@ export async function stat(program: string[], options: Options = {}): Promise<Re
   const closed = once(child, 'close');
   try {
     if (options.load !== undefined) {
-      await options.load(await listening(child, () => stdout), child);
+      const port = await listening(child, () => stdout);
+      await options.load(port, child, stdout);
       if (options.end === undefined) child.kill('SIGTERM');
       else options.end(child);
     }
