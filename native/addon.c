@@ -216,7 +216,8 @@ NAPI_MODULE_INIT() {
     free(e);
     return bad_argument(env, "out of memory");
   }
-  thread_environment = e;
+  // Loaded a second time (process.dlopen, a cleared require.cache): the thread stays with the one that counts.
+  if (!thread_environment || !thread_environment->open) thread_environment = e;
   boundary_symbols();
   export_function(env, exports, "map", map);
   export_function(env, exports, "reserve", reserve);

@@ -109,6 +109,9 @@ static void call_javascript(struct boundary *b, napi_ref reference) {
   if (napi_get_reference_value(b->env, reference, &function) == napi_ok && function &&
       napi_get_undefined(b->env, &receiver) == napi_ok)
     napi_call_function(b->env, receiver, function, 0, NULL, &ignored);  // fails while the thread is terminating
+  bool pending = false;
+  if (napi_is_exception_pending(b->env, &pending) == napi_ok && pending)
+    napi_get_and_clear_last_exception(b->env, &ignored);  // ours must not become the program's
   napi_close_handle_scope(b->env, scope);
 }
 

@@ -58,6 +58,7 @@ export function childEnv(
 /** Starts it. Throws LaunchError when that is impossible. */
 export async function launch({ command, env, morePids }: Launch): Promise<Running> {
   const [file, ...args] = command;
+  if (file === '') throw new LaunchError("command not found: ''; name a program after --", 127);
   const child = spawn(file!, args, { stdio: 'inherit', env });
   const ended = new Promise<Ending>((resolve) => {
     const stop = forwardSignals((signal) => child.kill(signal), morePids);
@@ -124,6 +125,11 @@ function forwardSignals(
   process.on('SIGINT', unlessOver(onInterrupt));
   process.on('SIGTERM', unlessOver(onTerminate));
   process.on('SIGHUP', unlessOver(onHangup));
+  for (const signal of ['SIGUSR2', 'SIGQUIT'] as const)
+    process.on(
+      signal,
+      unlessOver(() => send(signal)),
+    );
   return () => {
     over = true;
     return forced;

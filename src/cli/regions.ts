@@ -97,7 +97,8 @@ export class RegionSession {
     for (const name of listFiles(directory)) {
       if (!isRegionFile(name)) continue;
       const file = path.join(directory, name);
-      const inode = fs.statSync(file, { throwIfNoEntry: false })?.ino;
+      const found = fs.statSync(file, { throwIfNoEntry: false });
+      const inode = found?.isFile() === true ? found.ino : undefined;
       const key = `${file}:${inode}`;
       if (inode === undefined || this.#open.has(key) || this.#others.has(key)) continue;
       if (sessionOf(file) === session) this.#openRegion(key, file);

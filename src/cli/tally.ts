@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { TASK_CLOCK } from '../core/events.ts';
+import { EVENTS, TASK_CLOCK } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -20,7 +20,6 @@ import {
   H_STATE,
   NAME_TOTAL_BYTES,
   NT_F64_EXITS,
-  NT_F64_STARTS,
   NT_F64_SUM,
   PROCESS_EXITED,
   T_F64_BOUNDARIES,
@@ -32,6 +31,7 @@ import {
   T_F64_TOTAL,
   T_F64_UNATTRIBUTED,
   T_ID,
+  T_SEQ,
   T_TID,
 } from '../core/layout.ts';
 import { visitLiveTasks } from './live.ts';
@@ -106,12 +106,13 @@ export class Tally {
   addRegion(reader: RegionReader, by: By, nowNs: number): void {
     reader.refresh();
     const slots = new Map<number, Words>();
+    const inRows = new Map<number, Float64Array>();
     for (let index = 0; index < reader.threadsUsed; index++) {
       const slot = reader.thread(index);
       if (slot === undefined) continue;
       slots.set(index, slot);
-      this.threads.push(booksOf(reader, slot));
-      this.#addTotals(reader, index, slot, by);
+      inRows.set(index, new Float64Array(EVENT_LINES));
+      this.#addTotals(reader, index, { slot, by, sums: inRows.get(index)! });
     }
     visitLiveTasks(reader, nowNs, (task) => {
       const slot = slots.get(task.thread);
@@ -120,8 +121,27 @@ export class Tally {
       row.liveEnabledNs += task.enabledNs;
       row.liveRunningNs += task.runningNs;
       addTo(row.values, task.values, 0);
+      addTo(inRows.get(task.thread) ?? row.values.slice(), task.values, 0);
     });
+    for (const [index, slot] of slots) {
+      const books = booksOf(reader, slot);
+      if ((slot.i32[T_SEQ]! & 1) !== 0) this.#settle(books, inRows.get(index)!);
+      this.threads.push(books);
+    }
     this.#addHeader(reader);
+  }
+
+  /**
+   * The thread died in the middle of a charge (SIGKILL, worker.terminate): part of one slice is in its total and in no
+   * row. What is in no row is nobody's, and one slice is counted as lost.
+   */
+  #settle(books: ThreadBooks, inRows: Float64Array): void {
+    this.lost.slices++;
+    for (const { id, additive } of EVENTS) {
+      if (!additive) continue;
+      const { total, unattributed, late, loop, idle } = books;
+      unattributed[id] = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
+    }
   }
 
   row(key: string, name: string): Row {
@@ -159,18 +179,18 @@ export class Tally {
     for (const kind of Object.keys(this.lost) as (keyof Losses)[]) this.lost[kind] += other.lost[kind];
   }
 
-  #addTotals(reader: RegionReader, thread: number, slot: Words, by: By): void {
+  #addTotals(reader: RegionReader, thread: number, into: { slot: Words; by: By; sums: Float64Array }): void {
+    const { slot, by, sums } = into;
     const totals = reader.nameTotals(thread);
     for (let name = 0; name < reader.namesUsed; name++) {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
       if (exits === 0) continue;
-      // The thread's own task was never started by anyone, and its time is in the system rows already.
-      if (totals[at + NT_F64_STARTS] === 0 && reader.name(name) === threadName(slot)) continue;
       const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
       row.count += exits;
       addTo(row.exited, totals, at + NT_F64_SUM);
       addTo(row.values, totals, at + NT_F64_SUM);
+      addTo(sums, totals, at + NT_F64_SUM);
     }
   }
 

@@ -37,11 +37,13 @@ import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.t
  */
 export function exitTask(s: CpuState, task: TaskHandle): void {
   if (!isLive(s.region, task)) return;
+  // The thread's own task was not started by anyone: its time is in the thread's lines, not among the exits.
+  const isRecorded = taskWordOf(s.region, task, K_PARENT) !== 0;
   s.i32[s.seqAt]!++;
   charge(s);
   if (task === s.current) leaveThread(s, task);
   const context = entombTask(s, task);
-  if (context > 0) detachContext(s, task, context);
+  if (context > 0) detachContext(s, task, context, isRecorded);
   s.f64[threadF64(s.region.layout, s.index) + T_F64_EXITS]! += 1;
   buryTask(s, task);
   s.i32[s.seqAt]!++;
@@ -101,10 +103,10 @@ function leaveThread(s: CpuState, task: TaskHandle): void {
 }
 
 /** Takes the context from its dying task. Its counters are frozen first, so all of them end at one moment. */
-function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle): void {
+function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, isRecorded: boolean): void {
   const { region } = s;
   freezeCounters(s, context);
-  recordExit(s, task, context);
+  if (isRecorded) recordExit(s, task, context);
   let references = 1; // the task's
   let next = 0;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = next) {

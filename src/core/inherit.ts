@@ -42,7 +42,9 @@ import { buryTask, entombTask, isLive, liveAncestor, newTask, taskWordOf } from 
  * @returns 0 when a slab is full (counted in the header); nothing is left behind then.
  */
 export function forkTask(s: CpuState, parent: TaskHandle, name: number): TaskHandle {
+  s.i32[s.seqAt]!++;
   charge(s);
+  s.i32[s.seqAt]!++;
   const from = isLive(s.region, parent) ? parent : liveAncestor(s, parent);
   const task = newTask(s, from, name);
   if (task === 0) return 0;

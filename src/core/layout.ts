@@ -267,7 +267,7 @@ export const DEFAULT_CAPACITIES: Capacities = {
   names: 1000,
   tasks: 16_384,
   contexts: 16_384,
-  counters: 65_536,
+  counters: 131_072,
   ring: 16_384,
 };
 

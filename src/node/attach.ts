@@ -42,6 +42,8 @@ export function attachThread(options: AttachOptions): Thread {
   });
   process.once('exit', () => {
     thread.finish();
+    // A worker's slot is for the next worker; the main thread's ends with the process.
+    if (!isMainThread) thread.shutdown();
     memory.noteExit();
   });
   return thread;

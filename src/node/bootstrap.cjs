@@ -1,7 +1,10 @@
 'use strict';
 // Preloaded by `taskperf stat` with --require (which, unlike --import, also reaches `eval` workers). Must never harm the
 // program: any failure of ours switches taskperf off and says so where the tool can read it.
-if (process.env.TASKPERF_EVENTS !== undefined) {
+const { isMainThread, resourceLimits } = require('node:worker_threads');
+// A worker held to a few megabytes has no room for us; the tool sees that it was not counted.
+const hasRoom = isMainThread || !(resourceLimits.maxOldGenerationSizeMb < 64);
+if (process.env.TASKPERF_EVENTS && hasRoom) {
   try {
     require('./preload.js').start();
   } catch (error) {

@@ -18,21 +18,33 @@ const EVERY_MS = 100;
 export class Flusher {
   readonly #region: Region;
   readonly #fd: number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   #ringFlushed = 0;
+  #failed = false;
 
   constructor(region: Region, file: string) {
     this.#region = region;
     const temporary = `${file}.new`;
     this.#fd = fs.openSync(temporary, 'wx', 0o600);
     fs.ftruncateSync(this.#fd, region.layout.bytes);
-    this.flush();
+    this.#writeAll(); // what fails here is told: the program has not begun
     fs.renameSync(temporary, file);
     this.#timer = setInterval(() => this.flush(), EVERY_MS);
     this.#timer.unref(); // never keeps the program alive
   }
 
+  /** Never throws: a full file system must not reach the program. From then on the file is as of the last flush. */
   flush(): void {
+    if (this.#failed) return;
+    try {
+      this.#writeAll();
+    } catch {
+      this.#failed = true;
+      clearInterval(this.#timer);
+    }
+  }
+
+  #writeAll(): void {
     const { layout, i32 } = this.#region;
     this.#flushRing();
     this.#write(layout.contextsAt, i32[H_CONTEXTS_USED]! * CONTEXT_BYTES);
@@ -46,7 +58,11 @@ export class Flusher {
   stop(): void {
     clearInterval(this.#timer);
     this.flush();
-    fs.closeSync(this.#fd);
+    try {
+      fs.closeSync(this.#fd);
+    } catch {
+      // The program has closed it: nothing is left to do.
+    }
   }
 
   /** Only the one thread of this process writes here, so its ring is ring 0. */

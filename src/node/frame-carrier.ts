@@ -94,16 +94,22 @@ export class FrameCarrier implements Carrier {
     const frames = this.#frames;
     const prior = frames.current();
     if (prior !== undefined && prior.get(this.#key) === task) return Reflect.apply(fn, receiver, args);
-    frames.set(this.#frameFor(task, prior));
+    const frame = this.#frameFor(task, prior);
+    frames.set(frame);
     try {
       return Reflect.apply(fn, receiver, args);
     } finally {
-      frames.set(prior);
+      frames.set(frames.current() === frame ? prior : this.#withoutTask(prior));
     }
   }
 
   enter(task: Task): void {
     this.#frames.set(this.#frameFor(task, this.#frames.current()));
+  }
+
+  /** fn changed the context (enterWith), which must outlast it as it does without us: only our entry is put back. */
+  #withoutTask(prior: Frame | undefined): Frame {
+    return new this.#frames(this.#key, prior?.get(this.#key));
   }
 
   /** The prior frame plus the task: a user's own AsyncLocalStorage sees exactly what it saw before. */

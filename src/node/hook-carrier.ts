@@ -3,9 +3,10 @@
  * 22 `before` sees promises too; where promises can be left out of it (`trackPromises: false`) the cheaper promise hook
  * shows those. Without the native boundaries `after` tells when control returns to the loop.
  */
-import { AsyncLocalStorage, createHook, executionAsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource, createHook, executionAsyncResource } from 'node:async_hooks';
 import type { AsyncHook, HookCallbacks } from 'node:async_hooks';
 import { promiseHooks } from 'node:v8';
+import { Patches } from './patch.ts';
 import { isKnown } from './carrier.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import type { Task } from './task.ts';
@@ -18,6 +19,7 @@ export class HookCarrier implements Carrier {
   #hook: AsyncHook | null = null;
   #stopPromiseHook: (() => void) | null = null;
   #depth = 0;
+  readonly #patches = new Patches();
 
   /** @param onLeave called when the outermost callback has returned; null when the native boundaries tell that. */
   constructor(scheduler: Scheduler, onLeave: (() => void) | null) {
@@ -34,6 +36,24 @@ export class HookCarrier implements Carrier {
       this.#stopPromiseHook = promiseHooks.createHook({ before }) as unknown as () => void;
     }
     this.#hook = createHook(callbacks).enable();
+    this.#seeReturns();
+  }
+
+  /**
+   * A resource entered from within another callback (AsyncResource.bind, EventEmitterAsyncResource, snapshots): `before`
+   * shows the entry, but an `after` for the return would cost every callback.
+   */
+  #seeReturns(): void {
+    const check = (): void => this.#check();
+    this.#patches.replace(AsyncResource.prototype, 'runInAsyncScope', (original) => {
+      return function runInAsyncScope(this: never, ...args: never[]): unknown {
+        try {
+          return Reflect.apply(original, this, args);
+        } finally {
+          check();
+        }
+      };
+    });
   }
 
   #seeLeaving(callbacks: HookCallbacks, onLeave: () => void): void {
@@ -48,6 +68,7 @@ export class HookCarrier implements Carrier {
   }
 
   uninstall(): void {
+    this.#patches.undo();
     this.#hook?.disable();
     this.#stopPromiseHook?.();
     this.#hook = null;

@@ -122,7 +122,8 @@ export class HttpTasks {
     if (task === null) return null;
     stamp(request, task);
     stamp(socket, task);
-    this.#patches.replace(socket, 'emit', (original) => upgradedSocketEmit(thread, original as Emit));
+    // Not undone one by one: it ends with the socket.
+    new Patches().replace(socket, 'emit', (original) => upgradedSocketEmit(thread, original as Emit));
     return task;
   }
 }

@@ -5,7 +5,7 @@
 export class Task {
   /** Slot in the region + 1; meaningless once ended. */
   readonly slot: number;
-  readonly parent: Task | null;
+  parent: Task | null;
   /** Interned name: late work is charged in this name after the slot is gone. */
   name: number;
   ended = false;
@@ -20,9 +20,13 @@ export class Task {
   }
 }
 
-/** Whoever stands in for an ended task: its nearest living ancestor. */
+/** Whoever stands in for an ended task: its nearest living ancestor. Dead ones on the way are let go. */
 export function livingAncestor(task: Task): Task {
   let ancestor = task;
-  while (ancestor.ended && ancestor.parent !== null) ancestor = ancestor.parent;
+  while (ancestor.ended && ancestor.parent !== null) {
+    const { parent } = ancestor;
+    if (parent.ended && parent.parent !== null) ancestor.parent = parent.parent;
+    ancestor = ancestor.parent;
+  }
   return ancestor;
 }

@@ -101,6 +101,14 @@ export class Thread implements Scheduler {
 
   /** Scheduler: the code that runs from here on is this task's. */
   onOwner(owner: Task | null): void {
+    try {
+      this.#onOwner(owner);
+    } catch (error) {
+      this.switchOff(error); // called from within Node's own machinery: nothing of ours may escape into it
+    }
+  }
+
+  #onOwner(owner: Task | null): void {
     const addon = this.#addon;
     if (owner === null && this.#skipsNobody) {
       addon!.nobody();
@@ -132,8 +140,10 @@ export class Thread implements Scheduler {
 
   /** Starts a task; null when the region has no room (counted as lost: its cost stays with its parent). */
   fork(parent: Task, name: number): Task | null {
-    const slot = this.cpu.fork(livingAncestor(parent).slot, name);
-    return slot === 0 ? null : new Task(slot, parent, name);
+    // Never the dead parent itself: a chain of tasks, each started by the one before, would be kept for ever.
+    const living = livingAncestor(parent);
+    const slot = this.cpu.fork(living.slot, name);
+    return slot === 0 ? null : new Task(slot, living, name);
   }
 
   rename(task: Task, name: number): void {
@@ -189,6 +199,15 @@ export class Thread implements Scheduler {
     if (this.#users === 0 || this.#off) return;
     this.#onTurn();
     this.cpu.fold();
+  }
+
+  /** Gives up the thread's slot; its books stay. Nothing is counted from then on. */
+  shutdown(): void {
+    if (this.#off) return;
+    this.#off = true;
+    this.#carrier.uninstall();
+    this.#addon?.uninstall();
+    this.cpu.shutdown();
   }
 
   /** A failure of ours: stop counting, say so in the region, leave the program alone. */

@@ -54,18 +54,18 @@ function installCommonJs(): void {
   });
 }
 
-function hasHono(folder: string): boolean {
+function has(name: string, folder: string): boolean {
   for (let at = folder; ; at = dirname(at)) {
-    if (existsSync(join(at, 'node_modules', 'hono', 'package.json'))) return true;
+    if (existsSync(join(at, 'node_modules', name, 'package.json'))) return true;
     if (at === dirname(at)) return false;
   }
 }
 
 /**
- * Whether the program can import Hono. Source hooks for ES modules are installed for such programs only: the others keep
- * a loader nobody has touched.
+ * Whether the program can import this framework. Its files are watched for in such programs only: the others keep a
+ * loader nobody has touched, and stacks without a frame of ours.
  */
-function honoIsNear(): boolean {
+function isNear(name: string): boolean {
   const folders = [process.cwd()];
   const main = process.argv[1];
   try {
@@ -74,7 +74,7 @@ function honoIsNear(): boolean {
     // `node app` for app.js: the file as typed does not exist, its folder does.
     if (main !== undefined) folders.push(dirname(resolve(main)));
   }
-  return folders.some((folder) => hasHono(folder));
+  return folders.some((folder) => has(name, folder));
 }
 
 function textOf(source: unknown): string | undefined {
@@ -118,8 +118,9 @@ function installReadFile(): void {
 /** Watches the loading of the frameworks that offer no other way in: Koa and Hono. */
 export function installModuleHooks(): void {
   installed = true;
-  installCommonJs();
-  if (!honoIsNear()) return;
+  const hono = isNear('hono');
+  if (hono || isNear('koa')) installCommonJs();
+  if (!hono) return;
   const register = internals.registerHooks?.bind(Module);
   if (register === undefined) installReadFile();
   else installHooks(register);
