@@ -37,6 +37,15 @@ export class LaunchError extends Error {
 /** A shell that delivers one Ctrl-C twice (to us and to our group) does so within this time. */
 const SAME_SIGNAL_MS = 50;
 
+/**
+ * Under Node's permission model the program may not read our files: Node 20 would not even start. Such a command runs
+ * as it is, uncounted.
+ */
+export function usesPermissionModel(command: readonly string[], env: NodeJS.ProcessEnv): boolean {
+  const flag = /^--(experimental-)?permission$/;
+  return [...command, ...(env['NODE_OPTIONS'] ?? '').split(' ')].some((word) => flag.test(word));
+}
+
 /** What the child needs to count itself: see docs/architecture.md. */
 export function childEnv(
   env: NodeJS.ProcessEnv,

@@ -6,7 +6,7 @@ import { messageOf, prepareDirectory, regionDirectory, removeStale } from './dir
 import { documentOf } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
-import { childEnv, exitStatus, launch } from './launch.ts';
+import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
 import { Output } from './output.ts';
 import { RegionSession } from './regions.ts';
 import { endingText } from './report.ts';
@@ -44,11 +44,9 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     by,
     intervals: intervalsWanted,
   });
-  const env = childEnv(
-    process.env,
-    events.map((event) => event.name),
-    directory,
-  );
+  const names = events.map((event) => event.name);
+  const isRefused = usesPermissionModel(command, process.env);
+  const env = isRefused ? process.env : childEnv(process.env, names, directory);
   const startNs = nowNs();
   const child = await launch({ command, env, morePids: () => session.pids() });
   const intervals = session.intervalCollector && new Intervals(session, session.intervalCollector, events);
@@ -133,7 +131,7 @@ function notesOf(
   if (processes === 0 && notes.length === 0) {
     notes.push(
       `nothing was counted: no Node.js process of the command showed up (the command ${run.ended.signal === null ? '' : 'was '}${endingText(run.ended)}); ` +
-        'it must start node and not clear NODE_OPTIONS',
+        'it must start node, not clear NODE_OPTIONS and not use --permission',
     );
   }
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);

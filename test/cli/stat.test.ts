@@ -194,3 +194,12 @@ test('help, version and list are for stdout', () => {
   }
   assert.match(taskperf('list').stdout, /task-clock +ns +CPU time/);
 });
+
+test('under the permission model the program runs as it is, uncounted, and stat says so', () => {
+  const flag = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const result = taskperf('stat', '--', process.execPath, flag, '-e', 'process.exitCode = 4');
+  assert.equal(result.status, 4);
+  assert.match(result.stderr, /nothing was counted: .* not use --permission/);
+});
