@@ -36,7 +36,7 @@ export interface Document {
   schema: string;
   command: string[];
   exit: { code: number | null; signal: string | null };
-  events: { name: string; kind: string; supported: boolean }[];
+  events: { name: string; kind: string; supported: boolean; reason: string | null }[];
   threads: { id: number; name: string; counters: Record<string, { value: number }> }[];
   tasks: Row[];
   system: { name: string; counters: Record<string, { value: number }> }[];

@@ -1,0 +1,36 @@
+/** perf_event_open is refused: stat works on the kernel's clock, read once per turn of the loop, and says so. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import { test } from 'node:test';
+import { assertBalanced, rowOf, stat } from './run-stat.js';
+
+const skip = process.env['TASKPERF_NO_ADDON'] === '1' ? 'there is no addon to be refused' : false;
+
+test('without permission for perf_event_open values are estimated, marked, and balance', {
+  skip,
+}, async () => {
+  const { document, code } = await stat(['test/fixtures/programs/endings.mjs', 'handled'], {
+    env: { TASKPERF_NO_PERF: '1' },
+    load: async (port) => {
+      for (let i = 0; i < 5; i++) {
+        const [response] = (await once(http.get({ port, path: '/work', agent: false }), 'response')) as [
+          http.IncomingMessage,
+        ];
+        response.resume();
+        await once(response, 'end');
+      }
+    },
+    end: (child) => child.kill('SIGINT'),
+  });
+  assert.equal(code, 0);
+  assertBalanced(document);
+  const event = document.events.find(({ name }) => name === 'task-clock')!;
+  assert.equal(event.kind, 'estimated');
+  assert.match(event.reason ?? '', /perf_event/);
+  const row = rowOf(document, 'GET /work');
+  assert.equal(row.count, 5);
+  const ms = row.counters['task-clock']!.value / 1e6;
+  // At least what was burned; at most what a turn of the loop was given to others besides.
+  assert.ok(ms > 45 && ms < 500, `${ms} ms for five times 10 ms`);
+});
