@@ -21,7 +21,17 @@ import {
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { clearFamilyCount, firstChild, nextChild, unlinkChild } from './family.ts';
-import { C_FIRST, C_TASK, C_THREAD, K_CONTEXT, R_CONTEXT, R_FAMILY, R_LEADER, R_NEXT } from './layout.ts';
+import {
+  C_FIRST,
+  C_GENERATION,
+  C_TASK,
+  C_THREAD,
+  K_CONTEXT,
+  R_CONTEXT,
+  R_FAMILY,
+  R_LEADER,
+  R_NEXT,
+} from './layout.ts';
 import { repairActive } from './open.ts';
 import { activate } from './switch.ts';
 import { taskWordOf } from './task.ts';
@@ -77,7 +87,9 @@ export function disableTask(s: CpuState, task: TaskHandle): void {
 function setLeaders(s: CpuState, context: ContextHandle, on: boolean): void {
   const { region } = s;
   charge(s);
-  unclone(s, context); // its counters are no longer enabled as its sisters' are (H7)
+  // Its counters are no longer enabled as its sisters' are, nor are the clones made from now on like those before (H7).
+  unclone(s, context);
+  s.i32[region.contextW + (context << 4) + C_GENERATION]!++;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
     if (counterWordOf(region, c, R_LEADER) !== c) continue;
     if (on) enableOne(s, c);

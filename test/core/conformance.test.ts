@@ -386,3 +386,16 @@ test('errors: ESRCH, ENOENT, EINVAL and EBADF, each for its reason [pet error_re
   assert.throws(() => cpu.close(sibling), { code: 'EBADF' });
   assert.throws(() => cpu.read(sibling), { code: 'EBADF' });
 });
+
+test('clones made before and after a prctl of their parent are not exchanged [H7]', () => {
+  const world = makeWorld();
+  const { cpu } = world;
+  const counter = cpu.openCounter({ event: TASK_CLOCK, inherit: true });
+  const on = cpu.fork(cpu.root, 0);
+  cpu.disableCounters(cpu.root);
+  const off = cpu.fork(cpu.root, 0);
+  run(world, on, 10);
+  run(world, off, 1000);
+  run(world, on, 5);
+  assert.equal(cpu.read(counter).value, 15, 'only what the enabled one did');
+});

@@ -30,7 +30,8 @@ interface Pair {
   readonly world: World;
   readonly model: Model;
   readonly tasks: number[];
-  readonly counters: { handle: CounterHandle; model: ModelCounter }[];
+  /** `orphan`: its task has exited, and the task's handle may be another task's by now. */
+  readonly counters: { handle: CounterHandle; model: ModelCounter; orphan?: boolean }[];
 }
 
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length]!;
@@ -56,9 +57,10 @@ const STEPS: Record<string, (pair: Pair, x: number, y: number, z: number) => voi
     model.fork(parent, child);
     tasks.push(child);
   },
-  exit({ world, model, tasks }, x) {
+  exit({ world, model, tasks, counters }, x) {
     const task = pick(tasks, x);
     if (task === world.cpu.root) return;
+    for (const counter of counters) if (counter.model.task === task) counter.orphan = true;
     world.cpu.exit(task);
     model.exit(task);
     tasks.splice(tasks.indexOf(task), 1);
@@ -81,7 +83,7 @@ const STEPS: Record<string, (pair: Pair, x: number, y: number, z: number) => voi
     const leader = pick(counters, x);
     const { task } = leader.model;
     const isMember = leader.model.leader !== leader.model;
-    if (task === undefined || isMember || !leader.model.on.has(task)) return;
+    if (task === undefined || isMember || leader.orphan === true || !leader.model.on.has(task)) return;
     const options = { inherit: leader.model.inherit, disabled: (z & 4) !== 0 };
     const event = pick(EVENTS, y);
     const handle = world.cpu.openCounter({ event, task, group: leader.handle, ...options });
