@@ -147,9 +147,16 @@ function live(steps: readonly Step[]): void {
   assertQuiet(region, 0);
 }
 
+/** Seeds that once failed, and one more. `TASKPERF_SEED=random` explores. */
+const SEEDS = [1421421520, 2, 20_261_123];
+
+function seedsToRun(): number[] {
+  const wanted = process.env['TASKPERF_SEED'];
+  if (wanted === undefined) return SEEDS;
+  return [wanted === 'random' ? Math.trunc(Math.random() * 0x7fffffff) : Number(wanted)];
+}
+
 test('S25: no change in counts, times or errors: the core agrees with an obvious model on random lives', (t) => {
-  const seed = Number(process.env['TASKPERF_SEED'] ?? Math.trunc(Math.random() * 0x7fffffff));
-  t.diagnostic(`seed ${seed}; repeat with TASKPERF_SEED=${seed}`);
   const number = fc.nat({ max: 999 });
   const kind = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom('advance', 'switchTo', 'fork') },
@@ -160,5 +167,8 @@ test('S25: no change in counts, times or errors: the core agrees with an obvious
     maxLength: 150,
     size: 'max',
   });
-  fc.assert(fc.property(steps, live), { seed, numRuns: 300 });
+  for (const seed of seedsToRun()) {
+    t.diagnostic(`seed ${seed}; repeat with TASKPERF_SEED=${seed}`);
+    fc.assert(fc.property(steps, live), { seed, numRuns: 300 });
+  }
 });
