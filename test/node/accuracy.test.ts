@@ -19,6 +19,12 @@ async function yieldThread(slice: number): Promise<void> {
   else await delay(1);
 }
 
+/** Once before with small amounts: what is compiled at first would be charged to whoever comes first, rightly so. */
+async function warmSharesOf(amountsNs: readonly number[]): Promise<number[]> {
+  await sharesOf(amountsNs.map((amountNs) => amountNs / 20));
+  return sharesOf(amountsNs);
+}
+
 async function sharesOf(amountsNs: readonly number[]): Promise<number[]> {
   // The first counter of a program installs the hooks, in the time of whoever opens it.
   const first = openCounter({ event: 'task-clock' });
@@ -42,7 +48,7 @@ async function sharesOf(amountsNs: readonly number[]): Promise<number[]> {
 }
 
 test('ten equal tasks interleaving by awaits, timers and immediates each get 9.5-10.5 % of the CPU', async () => {
-  const shares = await sharesOf(new Array<number>(TASKS).fill(20_000_000));
+  const shares = await warmSharesOf(new Array<number>(TASKS).fill(20_000_000));
   for (const share of shares) {
     assert.ok(
       share > 0.095 && share < 0.105,
@@ -54,7 +60,7 @@ test('ten equal tasks interleaving by awaits, timers and immediates each get 9.5
 test('ten tasks of 1x to 10x load are each within 3 % of their share', async () => {
   const amounts = Array.from({ length: TASKS }, (_, index) => (index + 1) * 10_000_000);
   const sum = amounts.reduce((total, amount) => total + amount, 0);
-  const shares = await sharesOf(amounts);
+  const shares = await warmSharesOf(amounts);
   shares.forEach((share, index) => {
     const expected = amounts[index]! / sum;
     const error = Math.abs(share / expected - 1);
