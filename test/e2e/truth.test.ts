@@ -2,7 +2,7 @@
  * What every request burned, measured by itself on a loaded machine, is what `taskperf stat` says of its route: within
  * 1 % or 50 µs per request, over every kind of asynchrony.
  *
- * Slices are long (100 ms) because a request does more than burn: on a machine whose caches others fill, parsing it and
+ * Slices are long (150 ms) because a request does more than burn: on a machine whose caches others fill, parsing it and
  * answering it took up to 1.7 ms here, which is its cost, too, and must stay well below the 1 %.
  */
 import assert from 'node:assert/strict';
