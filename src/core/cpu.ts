@@ -49,6 +49,15 @@ import { TaskperfError } from './errors.ts';
 const ID_GENERATION = 2 ** 32;
 
 export class Cpu extends CpuState {
+  /**
+   * Hears of overflows: `poll` is 'in', or 'hup' for the one that used up the limit of `refresh`; `overflows` is how
+   * many of that kind there were since the last call. Called at the end of a method of this object, when the books
+   * are closed: it may call any of them. The counter is the original, also when an inherited one overflowed.
+   */
+  onOverflow: ((counter: CounterHandle, poll: 'in' | 'hup', overflows: number) => void) | null = null;
+  /** A sampling family that overflows so often within one tick is throttled: it does not count until the next. */
+  overflowsPerTick: number = Infinity;
+
   /** Takes a thread slot and begins the thread's own task, which runs. @throws TaskperfError ENOSPC. */
   constructor(region: Region, pmu: Pmu, identity: ThreadIdentity) {
     super(region, pmu, identity);
@@ -98,6 +107,14 @@ export class Cpu extends CpuState {
     this.i32[this.seqAt]!++;
     charge(this);
     this.i32[this.seqAt]!++;
+  }
+
+  /**
+   * The timer of multiplexing and throttling; the host calls it regularly (perf: every 1 to 4 ms) while it has slotted
+   * or sampling counters. If groups are waiting for a slot the next one is first in turn; throttled counters go on.
+   */
+  tick(): void {
+    this.fold();
   }
 
   /** Tells apart the tasks that use one slot one after the other. */
@@ -165,6 +182,20 @@ export class Cpu extends CpuState {
     return encodeReadFormat(members, bits);
   }
 
+  /**
+   * read(2) into a buffer: the number of words written, 0 at end of file.
+   * @throws TaskperfError as `readFormat`, and ENOSPC when the buffer is too short; nothing is written then.
+   */
+  readInto(counter: CounterHandle, bits: number, buffer: BigUint64Array): number {
+    const words = this.readFormat(counter, bits);
+    if (words.length > buffer.length) {
+      const message = `this read needs ${words.length} words, the buffer has ${buffer.length}: give a longer one`;
+      throw new TaskperfError('ENOSPC', message, buffer.length);
+    }
+    buffer.set(words);
+    return words.length;
+  }
+
   /** The counter's number, unique in the life of the region. */
   idOf(counter: CounterHandle): number {
     return this.generationOfCounter(counter) * ID_GENERATION + counter;
@@ -183,6 +214,25 @@ export class Cpu extends CpuState {
   /** Puts the value to 0; the times stay. @throws TaskperfError EBADF. */
   reset(counter: CounterHandle, options?: { readonly group?: boolean }): void {
     this.#operate(DO_RESET, counter, options?.group === true);
+  }
+
+  /**
+   * Lets a sampling counter overflow `count` more times and enables it; with the last of them it is disabled and its
+   * host hears POLL_HUP instead of POLL_IN.
+   * @throws TaskperfError EBADF, EINVAL (inherited, not sampling, count not an integer from 1 to 2^31 − 1).
+   */
+  refresh(counter: CounterHandle, count: number): void {
+    this.#requireOpen(counter);
+    throw new TaskperfError('EINVAL', `counter ${counter} does not sample: open it with a period`, count);
+  }
+
+  /**
+   * The next overflow comes after `period` more counts, and each one after it.
+   * @throws TaskperfError EBADF, EINVAL (not sampling, period not an integer from 1 to 2^53).
+   */
+  setPeriod(counter: CounterHandle, period: number): void {
+    this.#requireOpen(counter);
+    throw new TaskperfError('EINVAL', `counter ${counter} does not sample: open it with a period`, period);
   }
 
   /** Ends the counter, its children's too. @throws TaskperfError EBADF. */

@@ -22,6 +22,10 @@ export interface CounterReading {
   readonly value: number;
   readonly enabled: number;
   readonly running: number;
+  /** Of a counter that samples: counts that passed while it was throttled. Not part of `value`. */
+  readonly lost?: number;
+  /** End of file: a pinned counter that could not go on (ERROR). All numbers are 0 until it is enabled again. */
+  readonly eof?: true;
 }
 
 /** Makes a slot an empty family. */

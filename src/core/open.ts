@@ -51,6 +51,17 @@ export interface CounterAttributes {
   readonly inheritStat?: boolean;
   /** Do not count before `enable`. */
   readonly disabled?: boolean;
+  /**
+   * Do not count before the task is next given the thread: for a task that never ran, before its start; children
+   * inherit a counter that waits for their own start. Implies `disabled`. Not for counters on the thread.
+   */
+  readonly enableOnStart?: boolean;
+  /** Always on the PMU while its task runs, before all that are not. When it cannot be: ERROR, until `enable`. */
+  readonly pinned?: boolean;
+  /** On the PMU only when no other group is, and no other while it is. */
+  readonly exclusive?: boolean;
+  /** Sample: overflow after each so many counts of the family, an integer from 1 to 2^53. */
+  readonly period?: number;
   /** Leader of the group to join. */
   readonly group?: CounterHandle;
 }
