@@ -1,7 +1,18 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
 import { charge } from './charge.ts';
 import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
-import { STATE_EXIT, counterWordOf, freeCounterSlot, setCounting, setState } from './counter.ts';
+import {
+  IDLE,
+  STATE_ACTIVE,
+  STATE_EXIT,
+  STATE_INACTIVE,
+  counterWordOf,
+  freeCounterSlot,
+  packedOf,
+  setActivity,
+  setState,
+  stateOf,
+} from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { foldChild } from './family.ts';
 import {
@@ -28,6 +39,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { recordExit } from './ring.ts';
+import { vacateSlots } from './schedule.ts';
 import { activate, enterLate } from './switch.ts';
 import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.ts';
 
@@ -58,6 +70,7 @@ export function closeThread(s: CpuState): void {
   const { root } = s;
   s.root = 0;
   if (root !== 0) exitTask(s, root);
+  vacateSlots(s, s.threadContext);
   releaseThread(s, s.index);
   s.threadContext = 0;
 }
@@ -128,7 +141,8 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
 function freezeCounters(s: CpuState, context: ContextHandle): void {
   const { region } = s;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    setCounting(region, c, false, s.now);
+    if (stateOf(packedOf(region, c)) === STATE_ACTIVE) setState(region, c, STATE_INACTIVE); // its PMU is gone
+    setActivity(region, c, IDLE, s.now);
   }
 }
 

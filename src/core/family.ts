@@ -4,18 +4,28 @@
  * thread writes here.
  */
 import { assert } from './assert.ts';
-import { countOf, counterWordOf, enabledOf, runningOf, setCounterWord } from './counter.ts';
+import {
+  SAMPLING,
+  countOf,
+  counterWordOf,
+  enabledOf,
+  packedOf,
+  runningOf,
+  setCounterWord,
+} from './counter.ts';
 import type { CounterHandle } from './cpu-state.ts';
 import {
   F_F64_COUNT,
   F_F64_ENABLED,
   F_F64_RUNNING,
   F_FIRST_CHILD,
+  F_SAMPLE,
   R_FAMILY,
   R_PACKED,
   R_REFS,
 } from './layout.ts';
 import type { Region } from './region.ts';
+import { lostOf } from './sampling.ts';
 
 /** A counter's value with the times over which it was taken, in ns of time on the thread. */
 export interface CounterReading {
@@ -28,8 +38,9 @@ export interface CounterReading {
   readonly eof?: true;
 }
 
-/** Makes a slot an empty family. */
-export function initFamily(region: Region, family: number): void {
+/** Makes a slot an empty family, which samples if `sample` is not 0. */
+export function initFamily(region: Region, family: number, sample: number): void {
+  region.i32[region.counterW + (family << 4) + F_SAMPLE] = sample;
   region.i32[region.counterW + (family << 4) + F_FIRST_CHILD] = 0;
   region.i32[region.counterW + (family << 4) + R_PACKED] = 0;
   clearFamilyCount(region, family);
@@ -113,5 +124,6 @@ export function readFamily(
     enabled += enabledOf(region, c);
     running += runningOf(region, c);
   }
-  return { value, enabled, running };
+  if ((packedOf(region, original) & SAMPLING) === 0) return { value, enabled, running };
+  return { value, enabled, running, lost: lostOf(region, original) };
 }

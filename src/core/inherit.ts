@@ -1,9 +1,15 @@
 /** Fork: a task begins, and inherits the counters of its parent that say so. */
 import { addEvent, charge } from './charge.ts';
-import { contextWordOf, listAdd, newContext, putContext } from './context.ts';
+import { contextWordOf, listAdd, newContext, pinContext, putContext } from './context.ts';
 import {
   EVENT_MASK,
+  EXCLUSIVE,
+  GATED,
   INHERIT,
+  ON_START,
+  PINNED,
+  SAMPLING,
+  SLOTTED,
   STAT,
   STATE_INACTIVE,
   STATE_OFF,
@@ -12,7 +18,7 @@ import {
   initCounter,
   pack,
   packedOf,
-  refreshCounting,
+  refreshActivity,
   setCounterWord,
   stateOf,
 } from './counter.ts';
@@ -33,8 +39,12 @@ import {
   R_PARENT,
   nameTotalF64,
 } from './layout.ts';
+import { disableSpent } from './sampling.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
 import { buryTask, entombTask, isLive, liveAncestor, newTask, taskWordOf } from './task.ts';
+
+/** Flags that a child's counter has as well. */
+const INHERITED = INHERIT | STAT | SLOTTED | GATED | PINNED | EXCLUSIVE | ON_START | SAMPLING;
 
 /**
  * Starts a task. A dead parent is stood in for by its nearest living ancestor. A parent on another thread hands on no
@@ -65,6 +75,7 @@ function countFork(s: CpuState, parent: TaskHandle, context: ContextHandle): voi
   s.f64[(parent === s.root ? s.unattributedAt : s.tasksAt) + FORKS]! += 1;
   if (context > 0) addEvent(s, context, FORKS, 1);
   if (s.threadContext !== 0) addEvent(s, s.threadContext, FORKS, 1);
+  if (s.spent.length !== 0) disableSpent(s);
 }
 
 /** Copies the inheritable counters. No context is made for none of them (S4). false: a slab is full, all undone. */
@@ -119,13 +130,14 @@ function inheritCounter(
   const original = counterWordOf(region, from, R_PARENT) || from;
   // What the parent's counter does now counts, not what its opener asked for.
   const state = stateOf(packed) >= STATE_INACTIVE ? STATE_INACTIVE : STATE_OFF;
-  initCounter(region, child, context, pack(packed & EVENT_MASK, state, INHERIT | (packed & STAT)));
+  initCounter(region, child, context, pack(packed & EVENT_MASK, state, packed & INHERITED));
   setCounterWord(region, child, R_PARENT, original);
   const leader = counterWordOf(region, from, R_LEADER);
   if (leader !== from) setCounterWord(region, child, R_LEADER, copyOf(s, leader, context));
   linkChild(region, original, child);
+  if ((packed & ON_START) !== 0) pinContext(region, context);
   listAdd(region, context, child);
-  refreshCounting(region, child, s.now);
+  refreshActivity(region, child, s.now);
 }
 
 /** The counter of the new context that stands for `leader`, which was copied before its siblings. */
