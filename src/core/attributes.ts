@@ -55,26 +55,36 @@ const PERIOD_MAX = 2 ** 53;
 /** The R_PACKED word of a counter with these attributes. @throws TaskperfError EINVAL, ENOENT. */
 export function packedFor(s: CpuState, attributes: CounterAttributes): number {
   const { event, period } = attributes;
-  if (!Number.isInteger(event) || event < 0 || event >= EVENT_LINES) {
-    throw new TaskperfError('EINVAL', `no event has number ${event}: see the list of events`, event);
-  }
-  if (!isSoftware(event) && !s.pmu.events.includes(event)) {
-    throw new TaskperfError('ENOENT', `this machine does not count event ${event}: see taskperf list`, event);
-  }
+  if (!Number.isInteger(event) || event < 0 || event >= EVENT_LINES)
+    refuse('EINVAL', `no event has number ${event}: see the list of events`, event);
+  if (!isSoftware(event) && !s.pmu.events.includes(event))
+    refuse('ENOENT', `this machine does not count event ${event}: see taskperf list`, event);
   if (attributes.thread === true) checkOnThread(attributes);
   if (period !== undefined) {
     checkPeriod(period);
     if (event === WALL) refuse('EINVAL', 'wall time cannot be sampled: take a clock', period);
   }
-  const waits = attributes.enableOnStart === true;
-  const flags =
-    (attributes.inherit === true ? INHERIT : 0) |
-    (attributes.inheritStat === true ? STAT : 0) |
-    (attributes.pinned === true ? PINNED : 0) |
-    (attributes.exclusive === true ? EXCLUSIVE : 0) |
-    (waits ? ON_START : 0) |
-    (period === undefined ? 0 : SAMPLING);
-  return pack(event, attributes.disabled === true || waits ? STATE_OFF : STATE_INACTIVE, flags);
+  const flags = flagsFor(attributes);
+  const isOff = attributes.disabled === true || (flags & ON_START) !== 0;
+  return pack(event, isOff ? STATE_OFF : STATE_INACTIVE, flags);
+}
+
+function flagsFor({
+  inherit,
+  inheritStat,
+  pinned,
+  exclusive,
+  enableOnStart,
+  period,
+}: CounterAttributes): number {
+  return (
+    (inherit === true ? INHERIT : 0) |
+    (inheritStat === true ? STAT : 0) |
+    (pinned === true ? PINNED : 0) |
+    (exclusive === true ? EXCLUSIVE : 0) |
+    (enableOnStart === true ? ON_START : 0) |
+    (period === undefined ? 0 : SAMPLING)
+  );
 }
 
 /** May the counter join its group, on this context, and can that ever go on the PMU? @throws TaskperfError EINVAL. */

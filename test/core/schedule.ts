@@ -42,6 +42,8 @@ export const STATES: Readonly<Record<number, string>> = {
   [STATE_ACTIVE]: 'ACTIVE',
 };
 
+export const byNumber = (a: number, b: number): number => a - b;
+
 /** A world whose PMU has so many slots. */
 export const makeSlots = (slots: number): World => makeWorld(undefined, slots);
 
@@ -89,7 +91,11 @@ export function assertSchedule({ region, cpu, pmu }: World): void {
   }
   const taking = active.filter((c) => (packedOf(region, c) & SLOTTED) !== 0);
   const events = taking.map((c) => packedOf(region, c) & EVENT_MASK);
-  assert.deepEqual(events.toSorted(), pmu.on.toSorted(), 'I21: what is programmed is what is ACTIVE');
+  assert.deepEqual(
+    events.toSorted(byNumber),
+    pmu.on.toSorted(byNumber),
+    'I21: what is programmed is what is ACTIVE',
+  );
   assert.equal(cpu.slotsTaken, events.length, 'I16');
   assert.ok(events.length <= pmu.slots, 'I28');
   const exclusive = active.filter((c) => (packedOf(region, c) & EXCLUSIVE) !== 0);

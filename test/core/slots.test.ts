@@ -16,7 +16,7 @@ import {
   WALL,
 } from '#core/index.js';
 import { HARDWARE, rateOf } from './hand-pmu.ts';
-import { assertSchedule, makeSlots, stateName, states } from './schedule.ts';
+import { assertSchedule, byNumber, makeSlots, stateName, states } from './schedule.ts';
 import { type World, addCpu, assertQuiet, makeRegion, run } from './world.ts';
 
 /** A reading whose value is what the event counts in its running time. */
@@ -44,7 +44,7 @@ test('a group is on as a whole or not at all; what was tried is undone', () => {
   const first = openGroup(world, [CYCLES, INSTRUCTIONS]);
   const second = openGroup(world, [CYCLES, BRANCHES]);
   assert.deepEqual(states(world, [...first, ...second]), ['ACTIVE', 'ACTIVE', 'INACTIVE', 'INACTIVE']);
-  assert.deepEqual(pmu.on.toSorted(), [CYCLES, INSTRUCTIONS]);
+  assert.deepEqual(pmu.on.toSorted(byNumber), [CYCLES, INSTRUCTIONS]);
   assertSchedule(world);
   pmu.advance(10);
   assert.deepEqual(cpu.readGroup(first[0]!), [counted(CYCLES, 10, 10), counted(INSTRUCTIONS, 10, 10)]);
@@ -210,6 +210,36 @@ test('rotation begins with the next group, and only if one could not go on', () 
   cpu.close(counters[1]!);
   assertSchedule(world);
   assert.deepEqual(states(world, [counters[0]!, counters[2]!]), ['ACTIVE', 'ACTIVE']);
+});
+
+test('a tick at which only the task’s groups wait leaves the thread’s where they are', () => {
+  const world = makeSlots(2);
+  const { cpu, pmu } = world;
+  const onThread = cpu.openCounter({ event: BRANCHES, thread: true });
+  const counters = [CYCLES, INSTRUCTIONS].map((event) => cpu.openCounter({ event }));
+  const { programmed } = pmu;
+  for (let tick = 0; tick < 3; tick++) cpu.tick();
+  assert.equal(pmu.programmed, programmed + 3, 'one slot changed hands at each');
+  assert.deepEqual(states(world, [onThread, ...counters]), ['ACTIVE', 'INACTIVE', 'ACTIVE']);
+});
+
+test('the thread’s groups take turns before the task’s do', () => {
+  const world = makeSlots(1);
+  const { cpu } = world;
+  const counters = [
+    cpu.openCounter({ event: CYCLES }),
+    ...[CYCLES, BRANCHES].map((event) => cpu.openCounter({ event, thread: true })),
+  ];
+  const seen: string[][] = [];
+  for (let tick = 0; tick < 3; tick++) {
+    seen.push(states(world, counters));
+    cpu.tick();
+  }
+  const [first, second] = [
+    ['INACTIVE', 'ACTIVE', 'INACTIVE'],
+    ['INACTIVE', 'INACTIVE', 'ACTIVE'],
+  ];
+  assert.deepEqual(seen, [first, second, first]);
 });
 
 test('C2: k groups on one slot, T ticks: each runs enabled / k, and the sum is the slot’s time', () => {
