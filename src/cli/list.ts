@@ -1,6 +1,6 @@
 /** `taskperf list`: the events, what they mean, and how exact they are here. */
 import fs from 'node:fs';
-import { EVENTS, WAIT } from '../core/events.ts';
+import { CYCLES, EVENTS, WAIT } from '../core/events.ts';
 import { UsageError } from './arguments.ts';
 
 const PARANOID_FILE = '/proc/sys/kernel/perf_event_paranoid';
@@ -21,7 +21,9 @@ export function listText(paranoid: number | undefined): string {
   const width = Math.max(...EVENTS.map((event) => event.name.length));
   const lines = EVENTS.map(({ id, name, unit, meaning }) => {
     const note = id === WAIT || !meaning.includes('(estimated)') ? meaning : `${meaning} (estimated)`;
-    return `  ${name.padEnd(width)}  ${unit.padEnd(5)}  ${note}`;
+    // No PMU of src/node counts hardware events.
+    const support = id >= CYCLES ? ' <not supported>' : '';
+    return `  ${name.padEnd(width)}  ${unit.padEnd(5)}  ${note}${support}`;
   });
   return `${lines.join('\n')}\n\n${accuracyText(paranoid)}\n`;
 }

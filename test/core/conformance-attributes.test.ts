@@ -10,7 +10,6 @@ import {
   type CounterHandle,
   CPU_CLOCK,
   CYCLES,
-  C_PINS,
   FORMAT_GROUP,
   FORMAT_ID,
   INSTRUCTIONS,
@@ -18,19 +17,8 @@ import {
   TASK_SWITCHES,
 } from '#core/index.js';
 import { HARDWARE, rateOf } from './hand-pmu.ts';
-import { assertSchedule, makeSlots, stateName, states } from './schedule.ts';
-import {
-  SMALL,
-  type World,
-  addCpu,
-  assertQuiet,
-  contextOf,
-  contextWord,
-  liveSlots,
-  makeRegion,
-  makeWorld,
-  run,
-} from './world.ts';
+import { assertSchedule, makeSlots, stateName } from './schedule.ts';
+import { SMALL, type World, addCpu, assertQuiet, liveSlots, makeRegion, makeWorld, run } from './world.ts';
 
 const END_OF_FILE = { value: 0, enabled: 0, running: 0, eof: true };
 
@@ -142,65 +130,6 @@ test('attr_fields/exclusive: reads 0 while any other hardware counter is on, els
   cpu.close(watchdog);
   pmu.advance(7);
   assert.equal(cpu.read(exclusive).value, 7 * rateOf(INSTRUCTIONS));
-});
-
-test('attr_fields/enable_on_exec: a disabled counter stays at 0; with enableOnStart it counts from the start', () => {
-  const world = makeSlots(2);
-  const { cpu, region } = world;
-  const task = cpu.fork(cpu.root, 0);
-  const off = cpu.openCounter({ event: CYCLES, task, disabled: true });
-  const leader = cpu.openCounter({ event: CYCLES, task, enableOnStart: true });
-  const sibling = cpu.openCounter({ event: TASK_CLOCK, task, group: leader });
-  assert.deepEqual(states(world, [off, leader, sibling]), ['OFF', 'OFF', 'INACTIVE']);
-  run(world, cpu.root, 100);
-  run(world, task, 10);
-  assert.deepEqual(states(world, [off, leader]), ['OFF', 'ACTIVE']);
-  cpu.disable(leader);
-  run(world, cpu.root, 1);
-  run(world, task, 10);
-  assert.equal(cpu.read(off).value, 0);
-  assert.deepEqual(
-    cpu.readGroup(leader).map(({ running }) => running),
-    [10, 10],
-    'once: what is disabled later stays so (H29)',
-  );
-  assert.equal(contextWord(region, contextOf(region, task), C_PINS), 0);
-});
-
-test('attr_fields/enable_on_exec, inherited: each child’s counter starts with the child, also among clones', () => {
-  const world = makeWorld();
-  const { cpu } = world;
-  const counter = cpu.openCounter({ event: TASK_CLOCK, inherit: true, enableOnStart: true });
-  world.pmu.advance(1000);
-  const [a, b, c] = [cpu.fork(cpu.root, 0), cpu.fork(cpu.root, 0), cpu.fork(cpu.root, 0)];
-  run(world, a, 10);
-  assert.equal(cpu.read(counter).value, 10);
-  run(world, b, 100);
-  run(world, a, 10);
-  assert.deepEqual(
-    cpu.read(counter),
-    { value: 120, enabled: 120, running: 120 },
-    'the third has not started',
-  );
-  cpu.close(counter);
-  run(world, c, 5);
-  for (const task of [a, b, c]) cpu.exit(task);
-  cpu.shutdown();
-  assertQuiet(world.region, 0);
-});
-
-test('enableOnStart and ENABLE: whichever comes first; on a thread it is EINVAL', () => {
-  const world = makeWorld();
-  const { cpu } = world;
-  const task = cpu.fork(cpu.root, 0);
-  const counter = cpu.openCounter({ event: TASK_CLOCK, task, enableOnStart: true });
-  cpu.enable(counter);
-  cpu.disable(counter);
-  run(world, task, 10);
-  assert.equal(cpu.read(counter).value, 0, 'it was started by hand, and stopped');
-  assert.throws(() => cpu.openCounter({ event: TASK_CLOCK, thread: true, enableOnStart: true }), {
-    code: 'EINVAL',
-  });
 });
 
 test('attr_fields/inherit_stat: the total of the family is exactly 9 times one, on shared slots', () => {
