@@ -220,13 +220,13 @@ export const F_F64_ENABLED: number = 5;
 export const F_F64_RUNNING: number = 6;
 // So is a family's sampling, with R_PACKED 0:
 export const P_LIMIT: number = 0; // overflows left before it is disabled, 0 = no limit
-export const P_TICK: number = 1; // the tick (CpuState.ticks) that P_OVERFLOWS is of
-export const P_OVERFLOWS: number = 2; // in that tick
-export const P_IN: number = 3; // overflows to be told of as POLL_IN
-export const P_HUP: number = 4; // and as POLL_HUP
+export const P_TICK: number = 1; // the tick (CpuState.ticks) that P_F64_OVERFLOWS is of
+export const P_HUP: number = 4; // overflows to be told of as POLL_HUP
+export const P_F64_OVERFLOWS: number = 1; // in that tick
 export const P_F64_PERIOD: number = 4;
 export const P_F64_LEFT: number = 5; // counts until the next overflow
 export const P_F64_LOST: number = 6; // counts that passed while throttled
+export const P_F64_IN: number = 7; // overflows to be told of as POLL_IN
 // So is an operation on its way to the thread that owns its target (T_PENDING); linked by R_NEXT:
 export const O_TARGET: number = 0; // counter + 1
 export const O_TASK: number = 2; // task + 1, referenced

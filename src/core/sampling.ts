@@ -14,13 +14,13 @@ import { COUNTING, RUNNING, counterWordOf, packedOf, setPacked } from './counter
 import type { CounterHandle, CpuState } from './cpu-state.ts';
 import {
   F_SAMPLE,
+  P_F64_IN,
   P_F64_LEFT,
   P_F64_LOST,
+  P_F64_OVERFLOWS,
   P_F64_PERIOD,
   P_HUP,
-  P_IN,
   P_LIMIT,
-  P_OVERFLOWS,
   P_TICK,
   R_FAMILY,
   R_PACKED,
@@ -35,8 +35,9 @@ export const LIMIT_MAX: number = 2 ** 31 - 1;
 /** Makes a slot the sampling of a family. */
 export function initSample(region: Region, sample: number, period: number): void {
   const at = region.counterW + (sample << 4);
-  for (const word of [P_LIMIT, P_TICK, P_OVERFLOWS, P_IN, P_HUP, R_PACKED]) region.i32[at + word] = 0;
-  region.f64[region.counterF + (sample << 3) + P_F64_LOST] = 0;
+  const f = region.counterF + (sample << 3);
+  for (const word of [P_LIMIT, P_TICK, P_HUP, R_PACKED]) region.i32[at + word] = 0;
+  for (const double of [P_F64_OVERFLOWS, P_F64_LOST, P_F64_IN]) region.f64[f + double] = 0;
   setPeriod(region, sample, period);
 }
 
@@ -108,23 +109,22 @@ function overflow(
   f64[f + P_F64_LEFT] = period - beyond;
   const crossed = (-left - beyond) / period + 1;
 
-  if (i32[at + P_TICK] !== s.ticks) i32[at + P_OVERFLOWS] = 0;
+  if (i32[at + P_TICK] !== s.ticks) f64[f + P_F64_OVERFLOWS] = 0;
   i32[at + P_TICK] = s.ticks;
   const limit = i32[at + P_LIMIT]!;
-  const room = Math.max(0, s.overflowsPerTick - i32[at + P_OVERFLOWS]!);
+  const room = Math.max(0, s.overflowsPerTick - f64[f + P_F64_OVERFLOWS]!);
   const taken = Math.min(crossed, room, limit || Infinity);
-  const isSpent = limit !== 0 && taken === limit;
-  i32[at + P_OVERFLOWS]! += taken;
-  if (limit !== 0) i32[at + P_LIMIT] = limit - taken;
-  if (i32[at + P_OVERFLOWS]! >= s.overflowsPerTick)
-    setPacked(region, counter, packedOf(region, counter) & ~COUNTING);
-
+  f64[f + P_F64_OVERFLOWS]! += taken;
+  if (taken === room) setPacked(region, counter, packedOf(region, counter) & ~COUNTING);
   if (taken === 0) return;
-  if (i32[at + P_IN] === 0 && i32[at + P_HUP] === 0) s.notices.push(original);
-  i32[at + P_IN]! += isSpent ? taken - 1 : taken;
-  if (!isSpent) return;
-  i32[at + P_HUP]! += 1;
-  s.spent.push(original);
+
+  if (f64[f + P_F64_IN] === 0 && i32[at + P_HUP] === 0) s.notices.push(original);
+  if (limit !== 0) i32[at + P_LIMIT] = limit - taken;
+  if (taken === limit) {
+    f64[f + P_F64_IN]! += taken - 1;
+    i32[at + P_HUP]! += 1;
+    s.spent.push(original);
+  } else f64[f + P_F64_IN]! += taken;
 }
 
 /** At the end of a reading: counters whose limit is used up are disabled. */
@@ -138,10 +138,12 @@ export function deliver(s: CpuState): void {
   s.isDelivering = true;
   try {
     for (let original = s.notices.shift(); original !== undefined; original = s.notices.shift()) {
-      const at = s.region.counterW + (sampleOf(s.region, original) << 4);
-      const [inCount, hupCount] = [s.i32[at + P_IN]!, s.i32[at + P_HUP]!];
-      s.i32[at + P_IN] = 0;
-      s.i32[at + P_HUP] = 0;
+      const slot = sampleOf(s.region, original);
+      const at = s.region.counterW + (slot << 4) + P_HUP;
+      const f = s.region.counterF + (slot << 3) + P_F64_IN;
+      const [inCount, hupCount] = [s.f64[f]!, s.i32[at]!];
+      s.f64[f] = 0;
+      s.i32[at] = 0;
       if (inCount !== 0) s.onOverflow?.(original, 'in', inCount);
       if (hupCount !== 0) s.onOverflow?.(original, 'hup', hupCount);
     }
