@@ -43,7 +43,7 @@ export function charge(s: CpuState): number {
   delta[SWITCHES] = 0;
   delta[WAITED] = 0;
   s.now = now;
-  if (s.spent.length !== 0) disableSpent(s);
+  if (s.overflowed) disableSpent(s);
   return now;
 }
 

@@ -98,6 +98,8 @@ export class CpuState {
    * it may call any of them. The counter is the original, also when an inherited one overflowed.
    */
   onOverflow: ((counter: CounterHandle, poll: 'in' | 'hup', overflows: number) => void) | null = null;
+  /** There is something in `notices` or `spent`. */
+  overflowed = false;
   /** Originals with overflows to be told of; those that are to be disabled for it. */
   readonly notices: CounterHandle[] = [];
   readonly spent: CounterHandle[] = [];

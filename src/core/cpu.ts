@@ -91,7 +91,6 @@ export class Cpu extends CpuState {
     if (task === this.owner) return;
     if (this.i32[this.pendingAt] !== 0) consumePending(this);
     switchTo(this, task);
-    if (this.notices.length !== 0) deliver(this);
   }
 
   /** From now on the thread does late work in the name of `name`, charged to the living ancestor `task`. */
@@ -306,7 +305,7 @@ export class Cpu extends CpuState {
 
   /** The books are closed: the host may hear of overflows. */
   #settled<T>(result?: T): T {
-    if (this.notices.length !== 0) deliver(this);
+    if (this.overflowed) deliver(this);
     return result as T;
   }
 }

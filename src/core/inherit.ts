@@ -75,7 +75,7 @@ function countFork(s: CpuState, parent: TaskHandle, context: ContextHandle): voi
   s.f64[(parent === s.root ? s.unattributedAt : s.tasksAt) + FORKS]! += 1;
   if (context > 0) addEvent(s, context, FORKS, 1);
   if (s.threadContext !== 0) addEvent(s, s.threadContext, FORKS, 1);
-  if (s.spent.length !== 0) disableSpent(s);
+  if (s.overflowed) disableSpent(s);
 }
 
 /** Copies the inheritable counters. No context is made for none of them (S4). false: a slab is full, all undone. */

@@ -117,6 +117,7 @@ function overflow(
   f64[f + P_F64_OVERFLOWS]! += taken;
   if (taken === room) setPacked(region, counter, packedOf(region, counter) & ~COUNTING);
   if (taken === 0) return;
+  s.overflowed = true;
 
   if (f64[f + P_F64_IN] === 0 && i32[at + P_HUP] === 0) s.notices.push(original);
   if (limit !== 0) i32[at + P_LIMIT] = limit - taken;
@@ -149,6 +150,7 @@ export function deliver(s: CpuState): void {
     }
   } finally {
     s.isDelivering = false;
+    s.overflowed = s.notices.length !== 0;
   }
 }
 
