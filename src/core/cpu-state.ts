@@ -118,6 +118,8 @@ export class CpuState {
   /** By event: 1 if each counter of it takes a slot. */
   readonly isSlotted: Uint8Array = new Uint8Array(EVENT_LINES);
   readonly hasSlots: boolean;
+  /** There are slots, or there was a counter that waits for its task's start: a switch has more to look at. */
+  isWatchful: boolean;
   /** Double index of the thread's lines that the running task is booked on: tasks, unattributed or late. */
   bucketAt: number;
 
@@ -153,6 +155,7 @@ export class CpuState {
     this.lines = Int32Array.from(pmu.events);
     const slotted = pmu.slotted ?? [];
     this.hasSlots = slotted.length > 0;
+    this.isWatchful = this.hasSlots;
     for (const event of slotted) this.isSlotted[event] = 1;
     const isWhole = pmu.enable !== undefined && pmu.disable !== undefined;
     assert(!this.hasSlots || isWhole, 'a PMU with slots can enable and disable');

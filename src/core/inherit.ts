@@ -1,6 +1,6 @@
 /** Fork: a task begins, and inherits the counters of its parent that say so. */
 import { addEvent, charge } from './charge.ts';
-import { contextWordOf, listAdd, newContext, pinContext, putContext } from './context.ts';
+import { contextWordOf, listAdd, newContext, putContext } from './context.ts';
 import {
   EVENT_MASK,
   EXCLUSIVE,
@@ -40,6 +40,7 @@ import {
   nameTotalF64,
 } from './layout.ts';
 import { disableSpent } from './sampling.ts';
+import { waitForStart } from './schedule.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
 import { buryTask, entombTask, isLive, liveAncestor, newTask, taskWordOf } from './task.ts';
 
@@ -135,7 +136,7 @@ function inheritCounter(
   const leader = counterWordOf(region, from, R_LEADER);
   if (leader !== from) setCounterWord(region, child, R_LEADER, copyOf(s, leader, context));
   linkChild(region, original, child);
-  if ((packed & ON_START) !== 0) pinContext(region, context);
+  if ((packed & ON_START) !== 0) waitForStart(s, context);
   listAdd(region, context, child);
   refreshActivity(region, child, s.now);
 }

@@ -1,7 +1,7 @@
 /** Opening a counter: everything that can fail comes first, so that a failed open leaves no trace (I45). */
 import { type CounterAttributes, checkGroup, packedFor } from './attributes.ts';
 import { charge } from './charge.ts';
-import { findContext, listAdd, newContext, pinContext, unclone } from './context.ts';
+import { findContext, listAdd, newContext, unclone } from './context.ts';
 import {
   EVENT_MASK,
   LISTED,
@@ -34,7 +34,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { initSample, sampleOf } from './sampling.ts';
-import { reschedule } from './schedule.ts';
+import { reschedule, waitForStart } from './schedule.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
 import { activate } from './switch.ts';
 import { isLive, isTask, taskWordOf } from './task.ts';
@@ -101,7 +101,7 @@ export function installCounter(s: CpuState, counter: CounterHandle): void {
   unclone(s, context);
   const packed = packedOf(region, counter);
   if (s.isSlotted[packed & EVENT_MASK] !== 0) setPacked(region, counter, packed | SLOTTED);
-  if ((packed & ON_START) !== 0) pinContext(region, context);
+  if ((packed & ON_START) !== 0) waitForStart(s, context);
   listAdd(region, context, counter);
   startTimes(region, counter);
   const group = leaderOf(region, counter);

@@ -14,7 +14,7 @@
  * All of this runs on the thread that owns the slots, with the books up to date (`charge`), and takes no time.
  */
 import { assert } from './assert.ts';
-import { contextWordOf, unclone, unpinContext } from './context.ts';
+import { contextWordOf, pinContext, unclone, unpinContext } from './context.ts';
 import {
   EVENT_MASK,
   EXCLUSIVE,
@@ -115,6 +115,12 @@ export function startCounters(s: CpuState, context: ContextHandle): void {
     setState(region, c, STATE_INACTIVE);
     refreshFrom(s, c);
   }
+}
+
+/** A counter that waits for its task's start (ON_START) is new on the context. */
+export function waitForStart(s: CpuState, context: ContextHandle): void {
+  pinContext(s.region, context);
+  s.isWatchful = true;
 }
 
 /** It does not wait for the start of its task any more. false: it did not. */

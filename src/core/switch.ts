@@ -39,8 +39,8 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   s.delta[WAITED] = now > ready ? now - ready : 0;
   s.delta[SWITCHES] = 1;
   const context = next > 0 ? next : 0;
-  if (isPlain(s, context)) setActive(s, context);
-  else enter(s, task, context);
+  if (s.isWatchful) enter(s, task, context);
+  else setActive(s, context);
   s.bucketAt = task === s.root ? s.unattributedAt : s.tasksAt;
   s.current = task;
   s.owner = task;
@@ -92,14 +92,10 @@ function setActive(s: CpuState, context: ContextHandle): void {
   s.active = context;
 }
 
-/** Is `setActive` all there is to making it active? Counters that wait for their task's start pin its context. */
-function isPlain(s: CpuState, context: ContextHandle): boolean {
-  return !s.hasSlots && (context === 0 || s.i32[s.contextPinsAt + (context << 4)] === 0);
-}
-
 /** The incoming task's context is counted from now on, with its slots and the counters that waited for its start. */
 function enter(s: CpuState, task: TaskHandle, context: ContextHandle): void {
-  if (context !== 0) startCounters(s, context);
+  // Counters that wait for their task's start pin its context.
+  if (context !== 0 && s.i32[s.contextPinsAt + (context << 4)] !== 0) startCounters(s, context);
   if (context !== 0 && exchangeSlots(s, task, context)) return;
   activate(s, context);
 }
