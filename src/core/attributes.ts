@@ -37,7 +37,8 @@ export interface CounterAttributes {
   readonly disabled?: boolean;
   /**
    * Do not count before the task is next given the thread: for a task that never ran, before its start; children
-   * inherit a counter that waits for their own start. Implies `disabled`. Not for counters on the thread.
+   * inherit a counter that waits for their own start. `enable` and `disable` end the waiting. Implies `disabled`; not for
+   * counters on the thread.
    */
   readonly enableOnStart?: boolean;
   /** Leader of the group to join. */

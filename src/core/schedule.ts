@@ -77,9 +77,11 @@ export function rotate(s: CpuState): void {
   fillSlots(s);
 }
 
-/** DISABLE of one counter: a leader takes its whole group off the PMU. ERROR stays ERROR. */
+/** DISABLE of one counter: a leader takes its whole group off the PMU. ERROR stays ERROR; a start does not enable it. */
 export function turnOff(s: CpuState, counter: CounterHandle): void {
   const { region } = s;
+  // Else those of its family that have started would be off, and equal clones that start later on.
+  endsWaitForStart(s, counter);
   const state = stateOf(packedOf(region, counter));
   if (state < STATE_INACTIVE) return;
   if (state === STATE_ACTIVE) {

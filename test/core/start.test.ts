@@ -64,6 +64,21 @@ test('enableOnStart: a counter closed before the start lets go of the context, w
   assert.equal(cpu.read(kept).value, 20);
 });
 
+test('enableOnStart and DISABLE: the last operation counts (H29), for all of the family, later clones too (I37)', () => {
+  const world = makeWorld();
+  const { cpu } = world;
+  const counter = cpu.openCounter({ event: TASK_CLOCK, inherit: true, enableOnStart: true });
+  const [started, waiting] = [cpu.fork(cpu.root, 0), cpu.fork(cpu.root, 0)];
+  run(world, started, 10);
+  cpu.disable(counter);
+  const later = cpu.fork(cpu.root, 0);
+  for (const task of [later, started, waiting, later, cpu.root]) run(world, task, 100);
+  assert.equal(cpu.read(counter).value, 10);
+  cpu.enable(counter);
+  for (const task of [later, started, waiting]) run(world, task, 1);
+  assert.equal(cpu.read(counter).value, 13);
+});
+
 test('enableOnStart and ENABLE: whichever comes first; on a thread it is EINVAL', () => {
   const world = makeWorld();
   const { cpu } = world;
