@@ -27,7 +27,7 @@ import {
   TASK_LIVE,
   T_ROOT,
 } from '../core/layout.ts';
-import { COUNTING, EVENT_MASK } from '../core/counter.ts';
+import { COUNTING, EVENT_MASK, RUNNING, WANTED } from '../core/counter.ts';
 import { wordsOf } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
 
@@ -125,9 +125,10 @@ function readCounter(task: LiveTask, seen: Uint8Array, { slot, at, contextNs, no
   const count = slot.f64[double + R_F64_COUNT]!;
   task.values[event] = event === WALL && counting ? Math.max(0, nowNs - count) : count;
   if (task.enabledNs !== 0) return;
-  const untilNs = counting ? contextNs : slot.f64[double + R_F64_STOPPED]!;
-  task.enabledNs = Math.max(0, untilNs - slot.f64[double + R_F64_ENABLED]!);
-  task.runningNs = Math.max(0, untilNs - slot.f64[double + R_F64_RUNNING]!);
+  const stoppedNs = slot.f64[double + R_F64_STOPPED]!;
+  const untilNs = (flag: number): number => ((packed & flag) !== 0 ? contextNs : stoppedNs);
+  task.enabledNs = Math.max(0, untilNs(WANTED) - slot.f64[double + R_F64_ENABLED]!);
+  task.runningNs = Math.max(0, untilNs(RUNNING) - slot.f64[double + R_F64_RUNNING]!);
 }
 
 function rootsOf(reader: RegionReader): Set<number> {

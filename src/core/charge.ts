@@ -5,10 +5,11 @@
  * The walk is plain loops over typed arrays: nothing is allocated, and the cost depends on the counters of the running
  * task alone.
  */
-import { COUNTING, EVENT_MASK } from './counter.ts';
+import { COUNTING, EVENT_MASK, SAMPLING } from './counter.ts';
 import type { ContextHandle, CpuState } from './cpu-state.ts';
 import { CPU_CLOCK, LATE, TASK_CLOCK, TASK_SWITCHES, WAIT } from './events.ts';
 import { NT_F64_SUM, nameTotalF64 } from './layout.ts';
+import { disableSpent, sample } from './sampling.ts';
 
 // Local copies: V8 folds a module's own constants, an imported binding is a load each time.
 const CLOCK = CPU_CLOCK;
@@ -16,6 +17,7 @@ const SWITCHES = TASK_SWITCHES;
 const WAITED = WAIT;
 const COUNTING_BIT = COUNTING;
 const EVENT_BITS = EVENT_MASK;
+const SAMPLING_BIT = SAMPLING;
 
 /** Takes one reading and books it. Returns the clock. The task's switch-in (its switch and wait) is booked with it. */
 export function charge(s: CpuState): number {
@@ -41,6 +43,7 @@ export function charge(s: CpuState): number {
   delta[SWITCHES] = 0;
   delta[WAITED] = 0;
   s.now = now;
+  if (s.overflowed) disableSpent(s);
   return now;
 }
 
@@ -49,10 +52,22 @@ function chargeContext(s: CpuState, context: ContextHandle): void {
   const { i32, f64, delta, counterPackedAt, counterNextAt, counterCountAt } = s;
   f64[s.contextTimeAt + (context << 3)]! += delta[CLOCK]!;
   let counter = i32[s.contextFirstAt + (context << 4)]!;
+  let flags = 0;
   while (counter !== 0) {
     const packed = i32[counterPackedAt + (counter << 4)]!;
     if ((packed & COUNTING_BIT) !== 0) f64[counterCountAt + (counter << 3)]! += delta[packed & EVENT_BITS]!;
+    flags |= packed;
     counter = i32[counterNextAt + (counter << 4)]!;
+  }
+  if ((flags & SAMPLING_BIT) !== 0) sampleContext(s, context);
+}
+
+function sampleContext(s: CpuState, context: ContextHandle): void {
+  let counter = s.i32[s.contextFirstAt + (context << 4)]!;
+  while (counter !== 0) {
+    const packed = s.i32[s.counterPackedAt + (counter << 4)]!;
+    if ((packed & SAMPLING_BIT) !== 0) sample(s, counter, s.delta[packed & EVENT_BITS]!);
+    counter = s.i32[s.counterNextAt + (counter << 4)]!;
   }
 }
 
@@ -75,8 +90,10 @@ export function addEvent(s: CpuState, context: ContextHandle, event: number, amo
   let counter = s.i32[s.contextFirstAt + (context << 4)]!;
   while (counter !== 0) {
     const packed = s.i32[s.counterPackedAt + (counter << 4)]!;
-    if ((packed & COUNTING) !== 0 && (packed & EVENT_MASK) === event)
-      s.f64[s.counterCountAt + (counter << 3)]! += amount;
+    if ((packed & EVENT_MASK) === event) {
+      if ((packed & COUNTING) !== 0) s.f64[s.counterCountAt + (counter << 3)]! += amount;
+      if ((packed & SAMPLING) !== 0) sample(s, counter, amount);
+    }
     counter = s.i32[s.counterNextAt + (counter << 4)]!;
   }
 }

@@ -10,6 +10,7 @@ import { assert } from './assert.ts';
 import {
   CHAINED,
   LISTED,
+  SLOTTED,
   counterWordOf,
   needsReading,
   packedOf,
@@ -29,6 +30,8 @@ import {
   C_PARENT_GENERATION,
   C_PINS,
   C_REFS,
+  C_ROTATION,
+  C_SLOTTED,
   C_STAT,
   C_TASK,
   C_THREAD,
@@ -57,6 +60,8 @@ export function newContext(s: CpuState, task: TaskHandle): ContextHandle {
   i32[at + C_ACTIVE] = 0;
   i32[at + C_STAT] = 0;
   i32[at + C_LAST] = 0;
+  i32[at + C_ROTATION] = 0;
+  i32[at + C_SLOTTED] = 0;
   // Kept over the slot's lives: an old clone's parent_gen never matches a new parent by accident.
   i32[at + C_GENERATION] = (generation + 1) | 0;
   i32[at + C_THREAD] = task === 0 ? s.index : i32[region.taskW + (task << 4) + K_THREAD]!;
@@ -173,6 +178,7 @@ export function listAdd(region: Region, context: ContextHandle, counter: Counter
   i32[at + C_COUNT]!++;
   i32[at + C_GENERATION]!++;
   if (needsReading(packed)) i32[at + C_STAT]!++;
+  if ((packed & SLOTTED) !== 0) i32[at + C_SLOTTED]!++;
   setPacked(region, counter, packed | LISTED | CHAINED);
 }
 
@@ -185,6 +191,7 @@ export function listDel(region: Region, context: ContextHandle, counter: Counter
   i32[at + C_COUNT]!--;
   i32[at + C_GENERATION]!++;
   if (needsReading(packed)) i32[at + C_STAT]!--;
+  if ((packed & SLOTTED) !== 0) i32[at + C_SLOTTED]!--;
   setPacked(region, counter, packed & ~LISTED);
   assert(i32[at + C_COUNT]! >= 0 && i32[at + C_STAT]! >= 0, 'a counter is taken off once');
 }
@@ -201,6 +208,7 @@ export function chainDel(region: Region, context: ContextHandle, counter: Counte
   if (before === 0) i32[at + C_FIRST] = next;
   else setCounterWord(region, before, R_NEXT, next);
   if (next === 0) i32[at + C_LAST] = before;
+  if (i32[at + C_ROTATION] === counter) i32[at + C_ROTATION] = next;
   setPacked(region, counter, packed & ~CHAINED);
 }
 

@@ -1,12 +1,16 @@
 /**
  * A counter: a value and two times, in one 64-byte slot.
  *
- * State is what was asked for (OFF, INACTIVE = "wants to count"); the flag COUNTING is what is the case: listed in a
- * context, wanting, and its leader wanting too (the kernel's effective state). Only COUNTING is looked at by a switch.
- * ACTIVE, the state of a counter that holds a PMU slot, is not used as long as every event always has one.
+ * State is what was asked for, and what became of it: OFF; INACTIVE, "wants to count"; ACTIVE, holds its place on a PMU
+ * with few slots (kept only in groups that need slots); ERROR, pinned and could not go on; EXIT, its task is gone.
+ * What the counter is doing follows from that, from its leader's state and from its context's books, in three flags:
+ *
+ *     WANTED     enabled time runs: listed, wanting, and so is its leader (the kernel's effective state)
+ *     RUNNING    running time runs, too: it has its place on the PMU, or needs none
+ *     COUNTING   events are added, too; RUNNING without COUNTING is throttled
  *
  * Times are kept as stamps in context time, which stands still while the task is off the thread, so a switch writes
- * none of them:   enabled = (COUNTING ? context time : STOPPED) − ENABLED,   and the same for running.
+ * none of them:   enabled = (WANTED ? context time : STOPPED) − ENABLED,   running = (RUNNING ? …) − RUNNING.
  * Wall time runs on between the slices: while COUNTING, COUNT of a wall counter is the clock at which it was 0.
  */
 import { WAIT, WALL } from './events.ts';
@@ -17,13 +21,11 @@ import {
   R_F64_ENABLED,
   R_F64_RUNNING,
   R_F64_STOPPED,
-  R_FAMILY,
   R_GENERATION,
   R_LEADER,
   R_NEXT,
   R_PACKED,
   R_PARENT,
-  R_REFS,
 } from './layout.ts';
 import type { ContextHandle, CounterHandle, CpuState } from './cpu-state.ts';
 import type { Region } from './region.ts';
@@ -33,13 +35,17 @@ import { KIND_COUNTER, giveSlot } from './slab.ts';
 export const STATE_DEAD: number = -4;
 /** Its task is gone; the value is final and stays readable. */
 export const STATE_EXIT: number = -3;
+/** A pinned leader that could not go on the PMU: reads give end of file until it is enabled again. */
+export const STATE_ERROR: number = -2;
 export const STATE_OFF: number = -1;
 export const STATE_INACTIVE: number = 0;
+/** On the PMU, as a member of a group that needs slots. */
+export const STATE_ACTIVE: number = 1;
 
 const STATE_SHIFT = 8;
 const STATE_MASK = 0xf00;
 export const EVENT_MASK: number = 0xff;
-/** Events are being added to it. */
+/** Events are added to it. */
 export const COUNTING: number = 1 << 12;
 /** Children of the task get one too. */
 export const INHERIT: number = 1 << 13;
@@ -49,6 +55,25 @@ export const STAT: number = 1 << 14;
 export const LISTED: number = 1 << 15;
 /** In its context's chain, by which groups are found also after the task's exit. */
 export const CHAINED: number = 1 << 16;
+/** Enabled time runs. */
+export const WANTED: number = 1 << 17;
+/** Running time runs. */
+export const RUNNING: number = 1 << 18;
+/** Its event takes a slot of the PMU. */
+export const SLOTTED: number = 1 << 19;
+/** On a leader: a member is SLOTTED, so the group counts only while it is ACTIVE. */
+export const GATED: number = 1 << 20;
+export const PINNED: number = 1 << 21;
+export const EXCLUSIVE: number = 1 << 22;
+/** OFF until its task is next given the thread. */
+export const ON_START: number = 1 << 23;
+/** It has a period (sampling.ts). */
+export const SAMPLING: number = 1 << 24;
+
+// What a counter is doing: nothing, waiting for its place on the PMU, or counting.
+export const IDLE: number = 0;
+export const WAITING: number = WANTED;
+export const COUNTS: number = WANTED | RUNNING | COUNTING;
 
 /** The R_PACKED word of a new counter. */
 export function pack(event: number, state: number, flags: number): number {
@@ -85,7 +110,7 @@ export function needsReading(packed: number): boolean {
   return (packed & STAT) !== 0 || (packed & EVENT_MASK) === WAIT;
 }
 
-/** Makes a slot a counter of the context, on no list yet, with no time passed. */
+/** Makes a slot a counter of the context, on no list yet, with no time passed. R_FAMILY and R_REFS are the caller's. */
 export function initCounter(
   region: Region,
   counter: CounterHandle,
@@ -98,9 +123,7 @@ export function initCounter(
   i32[at + R_NEXT] = 0;
   i32[at + R_LEADER] = counter;
   i32[at + R_PARENT] = 0;
-  i32[at + R_FAMILY] = 0;
   i32[at + R_PACKED] = packed;
-  i32[at + R_REFS] = 0;
   f64[region.counterF + (counter << 3) + R_F64_COUNT] = 0;
   startTimes(region, counter);
 }
@@ -123,60 +146,100 @@ export function freeCounterSlot(s: CpuState, slot: number, home: number): void {
   giveSlot(s, KIND_COUNTER, slot, home);
 }
 
-/** Starts or stops counting, keeping values and times. The context's time must be up to date, `now` is the clock. */
-export function setCounting(region: Region, counter: CounterHandle, on: boolean, now: number): void {
+/**
+ * Makes it IDLE, WAITING or COUNTS, keeping values and times. The context's time must be up to date, `now` is the
+ * clock. Nothing happens if its times run as they should already: a throttled counter stays throttled.
+ */
+export function setActivity(region: Region, counter: CounterHandle, activity: number, now: number): void {
   const packed = packedOf(region, counter);
-  if (((packed & COUNTING) !== 0) === on) return;
+  const starts = activity & ~packed & (WANTED | RUNNING);
+  const ends = packed & ~activity & (WANTED | RUNNING);
+  if ((starts | ends) === 0) return;
   const { f64 } = region;
   const f = region.counterF + (counter << 3);
   const time = contextTime(region, counter);
-  if (on) {
-    const off = time - f64[f + R_F64_STOPPED]!;
-    f64[f + R_F64_ENABLED]! += off;
-    f64[f + R_F64_RUNNING]! += off;
-  } else {
+  const since = time - f64[f + R_F64_STOPPED]!;
+  if ((starts & WANTED) !== 0) f64[f + R_F64_ENABLED]! += since;
+  if ((starts & RUNNING) !== 0) f64[f + R_F64_RUNNING]! += since;
+  if (ends !== 0) {
+    // While it was waiting, running time stood still at the old stamp.
+    if ((ends & RUNNING) === 0) f64[f + R_F64_RUNNING]! += since;
     f64[f + R_F64_STOPPED] = time;
   }
   // A value becomes the clock at which it was 0, and back: the same formula both ways.
-  if ((packed & EVENT_MASK) === WALL) f64[f + R_F64_COUNT] = now - f64[f + R_F64_COUNT]!;
-  setPacked(region, counter, on ? packed | COUNTING : packed & ~COUNTING);
+  const flips = ((packed ^ activity) & COUNTING) !== 0;
+  if (flips && (packed & EVENT_MASK) === WALL) f64[f + R_F64_COUNT] = now - f64[f + R_F64_COUNT]!;
+  setPacked(region, counter, (packed & ~COUNTS) | activity);
 }
 
-/** Makes COUNTING what it should be after a change of the counter's or its leader's state. */
-export function refreshCounting(region: Region, counter: CounterHandle, now: number): void {
+/** Makes its activity what it should be after a change of the counter's or its leader's state. */
+export function refreshActivity(region: Region, counter: CounterHandle, now: number): void {
   const packed = packedOf(region, counter);
   const leader = packedOf(region, counterWordOf(region, counter, R_LEADER));
   const wants = stateOf(packed) >= STATE_INACTIVE && stateOf(leader) >= STATE_INACTIVE;
-  setCounting(region, counter, wants && (packed & LISTED) !== 0, now);
+  if (!wants || (packed & LISTED) === 0) setActivity(region, counter, IDLE, now);
+  else if ((leader & GATED) !== 0 && stateOf(packed) !== STATE_ACTIVE)
+    setActivity(region, counter, WAITING, now);
+  else setActivity(region, counter, COUNTS, now);
 }
 
 /** The counter's own value, without its family's. `now` is the clock of the last reading. */
 export function countOf(region: Region, counter: CounterHandle, now: number): number {
   const count = region.f64[region.counterF + (counter << 3) + R_F64_COUNT]!;
-  const packed = packedOf(region, counter);
-  return (packed & EVENT_MASK) === WALL && (packed & COUNTING) !== 0 ? now - count : count;
+  return isWallRunning(packedOf(region, counter)) ? now - count : count;
 }
 
 /** Puts the value to 0 and leaves the times alone. */
 export function clearCount(region: Region, counter: CounterHandle, now: number): void {
-  const packed = packedOf(region, counter);
-  const runs = (packed & EVENT_MASK) === WALL && (packed & COUNTING) !== 0;
-  region.f64[region.counterF + (counter << 3) + R_F64_COUNT] = runs ? now : 0;
+  region.f64[region.counterF + (counter << 3) + R_F64_COUNT] = isWallRunning(packedOf(region, counter))
+    ? now
+    : 0;
 }
 
 /** ns of context time during which the counter was enabled. */
 export function enabledOf(region: Region, counter: CounterHandle): number {
-  return timeOf(region, counter) - region.f64[region.counterF + (counter << 3) + R_F64_ENABLED]!;
+  return timeOf(region, counter, WANTED) - region.f64[region.counterF + (counter << 3) + R_F64_ENABLED]!;
 }
 
 /** ns of context time during which the counter had its place on the PMU. */
 export function runningOf(region: Region, counter: CounterHandle): number {
-  return timeOf(region, counter) - region.f64[region.counterF + (counter << 3) + R_F64_RUNNING]!;
+  return timeOf(region, counter, RUNNING) - region.f64[region.counterF + (counter << 3) + R_F64_RUNNING]!;
 }
 
-function timeOf(region: Region, counter: CounterHandle): number {
-  if ((packedOf(region, counter) & COUNTING) !== 0) return contextTime(region, counter);
+/** Exchanges value and times of two counters, each of which goes on doing what it does (the kernel's sync_stat). */
+export function exchangeCounts(region: Region, a: CounterHandle, b: CounterHandle, now: number): void {
+  const [count, enabled, running] = [countOf(region, a, now), enabledOf(region, a), runningOf(region, a)];
+  setCounts(
+    region,
+    a,
+    { count: countOf(region, b, now), enabled: enabledOf(region, b), running: runningOf(region, b) },
+    now,
+  );
+  setCounts(region, b, { count, enabled, running }, now);
+}
+
+/** The present end of the time that `flag` lets run. */
+function timeOf(region: Region, counter: CounterHandle, flag: number): number {
+  if ((packedOf(region, counter) & flag) !== 0) return contextTime(region, counter);
   return region.f64[region.counterF + (counter << 3) + R_F64_STOPPED]!;
+}
+
+function setCounts(
+  region: Region,
+  counter: CounterHandle,
+  to: { count: number; enabled: number; running: number },
+  now: number,
+): void {
+  const { f64 } = region;
+  const f = region.counterF + (counter << 3);
+  f64[f + R_F64_COUNT] = isWallRunning(packedOf(region, counter)) ? now - to.count : to.count;
+  f64[f + R_F64_ENABLED] = timeOf(region, counter, WANTED) - to.enabled;
+  f64[f + R_F64_RUNNING] = timeOf(region, counter, RUNNING) - to.running;
+}
+
+/** Is COUNT the clock at which the value was 0? */
+function isWallRunning(packed: number): boolean {
+  return (packed & EVENT_MASK) === WALL && (packed & COUNTING) !== 0;
 }
 
 function contextTime(region: Region, counter: CounterHandle): number {

@@ -9,6 +9,7 @@ import {
   C_ACTIVE,
   C_F64_TIME,
   C_FIRST,
+  C_PINS,
   C_STAT,
   EVENT_LINES,
   H_LOST_THREADS,
@@ -42,7 +43,6 @@ import {
 } from './layout.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
-import type { ExitEvent } from './ring.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 /** Slot index + 1; 0 is no task. */
@@ -80,18 +80,46 @@ export class CpuState {
   threadContext: ContextHandle = 0;
   /** In whose name late work runs. */
   lateName = 0;
+
+  /** Slots of the PMU that ACTIVE counters hold. */
+  slotsTaken = 0;
+  /** The leader of the exclusive group that is on, 0 = none. */
+  exclusive: CounterHandle = 0;
+  /** A flexible group of the thread's context, of the task's, could not go on: rotate at the next tick. */
+  isThreadWaiting = false;
+  isTaskWaiting = false;
+  /** Ticks so far: what throttles a counter ends with one. */
+  ticks = 1;
+  /** A sampling family that overflows so often within one tick is throttled: it does not count until the next. */
+  overflowsPerTick: number = Infinity;
+  /**
+   * Hears of overflows: `poll` is 'in', or 'hup' for the one that used up the limit of `refresh`; `overflows` is how
+   * many of that kind there were since the last call. Called at the end of a method of Cpu, when the books are closed:
+   * it may call any of them. The counter is the original, also when an inherited one overflowed.
+   */
+  onOverflow: ((counter: CounterHandle, poll: 'in' | 'hup', overflows: number) => void) | null = null;
+  /** There is something in `notices` or `spent`. */
+  overflowed = false;
+  /** Originals with overflows to be told of; those that are to be disabled for it. */
+  readonly notices: CounterHandle[] = [];
+  readonly spent: CounterHandle[] = [];
+  isDelivering = false;
+
   /** ns. Set by the host when the loop wakes: a task cannot have been ready before. */
   readySince = 0;
   /** ns. The clock at the last reading. */
   now = 0;
 
-  /** Scratch of exits (ring.ts). */
-  readonly exitEvent: ExitEvent = { head: 0, word: 0, values: 0, sums: 0, seen: 0 };
   /** The last reading, and what it added, by event. */
   readonly raw: Float64Array = new Float64Array(EVENT_LINES);
   readonly delta: Float64Array = new Float64Array(EVENT_LINES);
   /** The PMU's events. */
   readonly lines: Int32Array;
+  /** By event: 1 if each counter of it takes a slot. */
+  readonly isSlotted: Uint8Array = new Uint8Array(EVENT_LINES);
+  readonly hasSlots: boolean;
+  /** There are slots, or there was a counter that waits for its task's start: a switch has more to look at. */
+  isWatchful: boolean;
   /** Double index of the thread's lines that the running task is booked on: tasks, unattributed or late. */
   bucketAt: number;
 
@@ -110,6 +138,7 @@ export class CpuState {
   readonly taskLeftAt: number;
   readonly contextFirstAt: number;
   readonly contextStatAt: number;
+  readonly contextPinsAt: number;
   readonly contextActiveAt: number;
   readonly contextTimeAt: number;
   readonly counterPackedAt: number;
@@ -124,6 +153,12 @@ export class CpuState {
     this.i32 = region.i32;
     this.f64 = region.f64;
     this.lines = Int32Array.from(pmu.events);
+    const slotted = pmu.slotted ?? [];
+    this.hasSlots = slotted.length > 0;
+    this.isWatchful = this.hasSlots;
+    for (const event of slotted) this.isSlotted[event] = 1;
+    const isWhole = pmu.enable !== undefined && pmu.disable !== undefined;
+    assert(!this.hasSlots || isWhole, 'a PMU with slots can enable and disable');
     this.index = takeThread(region, identity);
     pmu.bind?.(this.index);
 
@@ -144,6 +179,7 @@ export class CpuState {
     this.taskLeftAt = region.taskF + K_F64_LEFT;
     this.contextFirstAt = region.contextW + C_FIRST;
     this.contextStatAt = region.contextW + C_STAT;
+    this.contextPinsAt = region.contextW + C_PINS;
     this.contextActiveAt = region.contextW + C_ACTIVE;
     this.contextTimeAt = region.contextF + C_F64_TIME;
     this.counterPackedAt = region.counterW + R_PACKED;

@@ -6,11 +6,13 @@
  * Right: `cpu.switchTo(task)` for each change of the running task; `cpu.fold()` when the loop is about to block.
  * Wrong: two Cpu objects used by one thread for the same tasks; calling any of this from another thread than its own.
  */
+import { type CounterAttributes, checkLimit, checkPeriod } from './attributes.ts';
 import { charge } from './charge.ts';
 import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
-import { counterWordOf } from './counter.ts';
+import { INHERIT, counterWordOf, packedOf } from './counter.ts';
 import { closeThread, exitTask, reapThread } from './exit.ts';
 import type { CounterReading } from './family.ts';
+import { membersOf } from './group.ts';
 import { forkTask } from './inherit.ts';
 import {
   K_GENERATION,
@@ -24,7 +26,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { internName } from './names.ts';
-import { type CounterAttributes, openOnThread, prepareOnTask, requireCounter } from './open.ts';
+import { openOnThread, prepareOnTask, requireCounter } from './open.ts';
 import {
   DO_CLOSE,
   DO_DISABLE,
@@ -32,6 +34,8 @@ import {
   DO_ENABLE,
   DO_ENABLE_TASK,
   DO_EXIT,
+  DO_PERIOD,
+  DO_REFRESH,
   DO_RESET,
   consumePending,
   submit,
@@ -39,8 +43,10 @@ import {
 } from './pending.ts';
 import type { Pmu } from './pmu.ts';
 import { FORMAT_GROUP, encodeReadFormat } from './read-format.ts';
-import { groupOf, readCounter, readGroup } from './read.ts';
+import { readCounter, readGroup } from './read.ts';
 import type { Region } from './region.ts';
+import { deliver, sampleOf } from './sampling.ts';
+import { rotate } from './schedule.ts';
 import { switchLate, switchTo } from './switch.ts';
 import { isLive, newTask, releaseTask, retainTask, taskWordOf } from './task.ts';
 import { TaskperfError } from './errors.ts';
@@ -66,7 +72,7 @@ export class Cpu extends CpuState {
   /** Starts a task with its parent's inheritable counters. 0 when a slab is full; that is counted in the header. */
   fork(parent: TaskHandle, name: number): TaskHandle {
     this.#safepoint();
-    return forkTask(this, parent, name);
+    return this.#settled(forkTask(this, parent, name));
   }
 
   /**
@@ -77,6 +83,7 @@ export class Cpu extends CpuState {
     this.#safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
     else if (isLive(this.region, task)) submit(this, { kind: DO_EXIT, counter: 0, task, group: false });
+    this.#settled();
   }
 
   /** From now on the thread works for this task. Returns at once if it already does. */
@@ -90,6 +97,7 @@ export class Cpu extends CpuState {
   switchLate(task: TaskHandle, name: number): void {
     this.#safepoint();
     switchLate(this, task, name);
+    this.#settled();
   }
 
   /** Books everything up to now without a switch. */
@@ -98,6 +106,21 @@ export class Cpu extends CpuState {
     this.i32[this.seqAt]!++;
     charge(this);
     this.i32[this.seqAt]!++;
+    this.#settled();
+  }
+
+  /**
+   * The timer of multiplexing and throttling; the host calls it regularly (perf: every 1 to 4 ms) while it has slotted
+   * or sampling counters. If groups are waiting for a slot the next one is first in turn; throttled counters go on.
+   */
+  tick(): void {
+    this.#safepoint();
+    this.i32[this.seqAt]!++;
+    charge(this);
+    this.ticks = (this.ticks + 1) | 0;
+    rotate(this);
+    this.i32[this.seqAt]!++;
+    this.#settled();
   }
 
   /** Tells apart the tasks that use one slot one after the other. */
@@ -136,33 +159,48 @@ export class Cpu extends CpuState {
    */
   openCounter(attributes: CounterAttributes): CounterHandle {
     this.#safepoint();
-    if (attributes.thread === true) return openOnThread(this, attributes);
+    if (attributes.thread === true) return this.#settled(openOnThread(this, attributes));
     const task = attributes.task ?? this.current;
     const counter = prepareOnTask(this, task, attributes);
     submitInstall(this, counter, task);
-    return counter;
+    return this.#settled(counter);
   }
 
-  /** The counter's value and times, with its children's. @throws TaskperfError EBADF. */
+  /** The counter's value and times, with its children's; `eof` for a pinned one in ERROR. @throws TaskperfError EBADF. */
   read(counter: CounterHandle): CounterReading {
     this.#requireOpen(counter);
-    return readCounter(this, counter);
+    return this.#settled(readCounter(this, counter));
   }
 
-  /** The whole group's, leader first. @throws TaskperfError EBADF, ECHILD (a child has another set of members). */
+  /** The whole group's, leader first; empty at end of file. @throws TaskperfError EBADF, ECHILD (a child has another set of members). */
   readGroup(counter: CounterHandle): CounterReading[] {
     this.#requireOpen(counter);
-    return readGroup(this, counter);
+    return this.#settled(readGroup(this, counter));
   }
 
-  /** What read(2) returns for these read_format bits. @throws TaskperfError EBADF, EINVAL, ECHILD. */
+  /** What read(2) returns for these read_format bits, nothing at end of file. @throws TaskperfError EBADF, EINVAL, ECHILD. */
   readFormat(counter: CounterHandle, bits: number): BigUint64Array {
     this.#requireOpen(counter);
     const isGroup = (bits & FORMAT_GROUP) !== 0;
     const readings = isGroup ? readGroup(this, counter) : [readCounter(this, counter)];
-    const handles = isGroup ? groupOf(this, counter) : [counter];
+    const handles = isGroup ? membersOf(this.region, counter) : [counter];
     const members = readings.map((reading, i) => ({ reading, id: this.idOf(handles[i]!) }));
-    return encodeReadFormat(members, bits);
+    const isEnd = readings[0]?.eof === true;
+    return this.#settled(encodeReadFormat(isEnd ? [] : members, bits));
+  }
+
+  /**
+   * read(2) into a buffer: the number of words written, 0 at end of file.
+   * @throws TaskperfError as `readFormat`, and ENOSPC when the buffer is too short; nothing is written then.
+   */
+  readInto(counter: CounterHandle, bits: number, buffer: BigUint64Array): number {
+    const words = this.readFormat(counter, bits);
+    if (words.length > buffer.length) {
+      const message = `this read needs ${words.length} words, the buffer has ${buffer.length}: give a longer one`;
+      throw new TaskperfError('ENOSPC', message, buffer.length);
+    }
+    buffer.set(words);
+    return words.length;
   }
 
   /** The counter's number, unique in the life of the region. */
@@ -185,6 +223,33 @@ export class Cpu extends CpuState {
     this.#operate(DO_RESET, counter, options?.group === true);
   }
 
+  /**
+   * Lets a sampling counter overflow `count` more times and enables it; with the last of them it is disabled and its
+   * host hears POLL_HUP instead of POLL_IN.
+   * @throws TaskperfError EBADF, EINVAL (inherited, not sampling, count not an integer from 1 to 2^31 − 1).
+   */
+  refresh(counter: CounterHandle, count: number): void {
+    this.#requireSampling(counter);
+    checkLimit(count);
+    if ((packedOf(this.region, counter) & INHERIT) !== 0) {
+      const message = `counter ${counter} is inherited: a limit is for one task's counter alone`;
+      throw new TaskperfError('EINVAL', message, counter);
+    }
+    submit(this, { kind: DO_REFRESH, counter, task: 0, group: false, value: count });
+    this.#settled();
+  }
+
+  /**
+   * The next overflow comes after `period` more counts, and each one after it.
+   * @throws TaskperfError EBADF, EINVAL (not sampling, period not an integer from 1 to 2^53).
+   */
+  setPeriod(counter: CounterHandle, period: number): void {
+    this.#requireSampling(counter);
+    checkPeriod(period);
+    submit(this, { kind: DO_PERIOD, counter, task: 0, group: false, value: period });
+    this.#settled();
+  }
+
   /** Ends the counter, its children's too. @throws TaskperfError EBADF. */
   close(counter: CounterHandle): void {
     this.#operate(DO_CLOSE, counter, false);
@@ -194,12 +259,14 @@ export class Cpu extends CpuState {
   enableCounters(task: TaskHandle): void {
     this.#safepoint();
     if (isLive(this.region, task)) submit(this, { kind: DO_ENABLE_TASK, counter: 0, task, group: false });
+    this.#settled();
   }
 
   /** Stops every group attached to the task (prctl). */
   disableCounters(task: TaskHandle): void {
     this.#safepoint();
     if (isLive(this.region, task)) submit(this, { kind: DO_DISABLE_TASK, counter: 0, task, group: false });
+    this.#settled();
   }
 
   /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
@@ -218,6 +285,13 @@ export class Cpu extends CpuState {
   #operate(kind: number, counter: CounterHandle, group: boolean): void {
     this.#requireOpen(counter);
     submit(this, { kind, counter, task: 0, group });
+    this.#settled();
+  }
+
+  #requireSampling(counter: CounterHandle): void {
+    this.#requireOpen(counter);
+    if (sampleOf(this.region, counter) !== 0) return;
+    throw new TaskperfError('EINVAL', `counter ${counter} does not sample: open it with a period`, counter);
   }
 
   #requireOpen(counter: CounterHandle): void {
@@ -227,5 +301,11 @@ export class Cpu extends CpuState {
 
   #safepoint(): void {
     if (this.i32[this.pendingAt] !== 0) consumePending(this);
+  }
+
+  /** The books are closed: the host may hear of overflows. */
+  #settled<T>(result?: T): T {
+    if (this.overflowed) deliver(this);
+    return result as T;
   }
 }

@@ -9,6 +9,12 @@ export const TASK_SWITCHES: number = 3;
 export const WAIT: number = 4;
 export const FORKS: number = 5;
 export const LATE: number = 6;
+export const CYCLES: number = 7;
+export const INSTRUCTIONS: number = 8;
+export const BRANCHES: number = 9;
+export const BRANCH_MISSES: number = 10;
+export const CACHE_REFERENCES: number = 11;
+export const CACHE_MISSES: number = 12;
 
 export interface EventInfo {
   readonly id: number;
@@ -63,6 +69,30 @@ export const EVENTS: readonly EventInfo[] = [
     unit: 'ns',
     additive: false,
     meaning: 'CPU time used in the name of the task after its end',
+  },
+  { id: CYCLES, name: 'cycles', unit: 'count', additive: true, meaning: 'CPU cycles' },
+  { id: INSTRUCTIONS, name: 'instructions', unit: 'count', additive: true, meaning: 'instructions retired' },
+  { id: BRANCHES, name: 'branches', unit: 'count', additive: true, meaning: 'branch instructions retired' },
+  {
+    id: BRANCH_MISSES,
+    name: 'branch-misses',
+    unit: 'count',
+    additive: true,
+    meaning: 'branches predicted wrongly',
+  },
+  {
+    id: CACHE_REFERENCES,
+    name: 'cache-references',
+    unit: 'count',
+    additive: true,
+    meaning: 'accesses to the last cache level',
+  },
+  {
+    id: CACHE_MISSES,
+    name: 'cache-misses',
+    unit: 'count',
+    additive: true,
+    meaning: 'accesses that the last cache level could not serve',
   },
 ];
 

@@ -4,28 +4,43 @@
  * thread writes here.
  */
 import { assert } from './assert.ts';
-import { countOf, counterWordOf, enabledOf, runningOf, setCounterWord } from './counter.ts';
+import {
+  SAMPLING,
+  countOf,
+  counterWordOf,
+  enabledOf,
+  packedOf,
+  runningOf,
+  setCounterWord,
+} from './counter.ts';
 import type { CounterHandle } from './cpu-state.ts';
 import {
   F_F64_COUNT,
   F_F64_ENABLED,
   F_F64_RUNNING,
   F_FIRST_CHILD,
+  F_SAMPLE,
   R_FAMILY,
   R_PACKED,
   R_REFS,
 } from './layout.ts';
 import type { Region } from './region.ts';
+import { lostOf } from './sampling.ts';
 
 /** A counter's value with the times over which it was taken, in ns of time on the thread. */
 export interface CounterReading {
   readonly value: number;
   readonly enabled: number;
   readonly running: number;
+  /** Of a counter that samples: counts that passed while it was throttled. Not part of `value`. */
+  readonly lost?: number;
+  /** End of file: a pinned counter that could not go on (ERROR). All numbers are 0 until it is enabled again. */
+  readonly eof?: true;
 }
 
-/** Makes a slot an empty family. */
-export function initFamily(region: Region, family: number): void {
+/** Makes a slot an empty family, which samples if `sample` is not 0. */
+export function initFamily(region: Region, family: number, sample: number): void {
+  region.i32[region.counterW + (family << 4) + F_SAMPLE] = sample;
   region.i32[region.counterW + (family << 4) + F_FIRST_CHILD] = 0;
   region.i32[region.counterW + (family << 4) + R_PACKED] = 0;
   clearFamilyCount(region, family);
@@ -109,5 +124,6 @@ export function readFamily(
     enabled += enabledOf(region, c);
     running += runningOf(region, c);
   }
-  return { value, enabled, running };
+  if ((packedOf(region, original) & SAMPLING) === 0) return { value, enabled, running };
+  return { value, enabled, running, lost: lostOf(region, original) };
 }

@@ -1,5 +1,6 @@
 /** The mechanism: what a host (Node, a simulation, a reader of the region) may use. Slot offsets are in layout.ts. */
 export { AssertionError, assert } from './assert.ts';
+export type { CounterAttributes } from './attributes.ts';
 export { Cpu } from './cpu.ts';
 export type { ContextHandle, CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';
 export { type ErrorCode, TaskperfError } from './errors.ts';
@@ -7,7 +8,7 @@ export * from './events.ts';
 export type { CounterReading } from './family.ts';
 export * from './layout.ts';
 export { Names, internName, nameText } from './names.ts';
-export type { CounterAttributes } from './open.ts';
+
 export { type Pmu, isSoftware } from './pmu.ts';
 export * from './read-format.ts';
 export { Region, type RegionHeader } from './region.ts';

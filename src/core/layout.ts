@@ -22,7 +22,7 @@ import { assert } from './assert.ts';
 /** "TPRF" read as a little-endian word. */
 export const MAGIC: number = 0x46525054;
 /** Raised with every change of this file that moves or re-interprets a word. */
-export const LAYOUT_VERSION: number = 1;
+export const LAYOUT_VERSION: number = 2;
 
 /** Events are numbered by the line they occupy in every array of per-event values. */
 export const EVENT_LINES: number = 16;
@@ -188,7 +188,10 @@ export const C_ACTIVE: number = 8; // thread index + 1 that it is scheduled on
 export const C_STAT: number = 9; // counters that need a reading at every switch: inherit_stat, wait
 export const C_LAST: number = 10; // last counter + 1
 export const C_NEXT: number = 11; // free list
+/** While in use: the counter + 1 at which scheduling begins (rotation), 0 = the first. */
+export const C_ROTATION: number = C_NEXT;
 export const C_THREAD: number = 12; // thread that owns the slot's values
+export const C_SLOTTED: number = 13; // counters listed that take a slot of the PMU
 export const C_F64_TIME: number = 7; // byte 56: accumulated ns on the thread
 
 // ---- counter (64 bytes) -----------------------------------------------------------------------------------------------
@@ -199,7 +202,7 @@ export const R_LEADER: number = 2; // counter + 1, itself for a leader
 export const R_PARENT: number = 3; // the original + 1 for an inherited counter, 0 for an original
 /** Original: its family slot + 1 (sums of exited children, head of the child list). Inherited: next child + 1. */
 export const R_FAMILY: number = 4;
-/** bits 0-7 event, 8-11 state + 4, 12-27 flags */
+/** bits 0-7 event, 8-11 state + 4, 12-27 flags (counter.ts) */
 export const R_PACKED: number = 5;
 /** Original: handles + children. Inherited: previous child + 1. */
 export const R_REFS: number = 6;
@@ -209,11 +212,21 @@ export const R_F64_COUNT: number = 4;
 export const R_F64_ENABLED: number = 5;
 export const R_F64_RUNNING: number = 6;
 export const R_F64_STOPPED: number = 7;
-// A family slot is a counter slot with these words instead:
+// A family slot is a counter slot with these words instead (R_PACKED is 0):
+export const F_SAMPLE: number = 0; // sample slot + 1, 0 = none
 export const F_FIRST_CHILD: number = 1; // counter + 1
 export const F_F64_COUNT: number = 4;
 export const F_F64_ENABLED: number = 5;
 export const F_F64_RUNNING: number = 6;
+// So is a family's sampling, with R_PACKED 0:
+export const P_LIMIT: number = 0; // overflows left before it is disabled, 0 = no limit
+export const P_TICK: number = 1; // the tick (CpuState.ticks) that P_F64_OVERFLOWS is of
+export const P_HUP: number = 4; // overflows to be told of as POLL_HUP
+export const P_F64_OVERFLOWS: number = 1; // in that tick
+export const P_F64_PERIOD: number = 4;
+export const P_F64_LEFT: number = 5; // counts until the next overflow
+export const P_F64_LOST: number = 6; // counts that passed while throttled
+export const P_F64_IN: number = 7; // overflows to be told of as POLL_IN
 // So is an operation on its way to the thread that owns its target (T_PENDING); linked by R_NEXT:
 export const O_TARGET: number = 0; // counter + 1
 export const O_TASK: number = 2; // task + 1, referenced
@@ -221,6 +234,7 @@ export const O_SENDER: number = 3; // thread the slot goes back to
 export const O_FLAGS: number = 4;
 export const O_GENERATION: number = 6; // of the target, when it was asked for
 export const O_KIND: number = 5; // < 256, so that R_PACKED never reads as a live counter
+export const O_F64_VALUE: number = 4;
 
 // ---- ring slot (192 bytes) --------------------------------------------------------------------------------------------
 export const RING_BYTES: number = 192;

@@ -5,22 +5,22 @@
 import { charge } from './charge.ts';
 import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
+  CHAINED,
+  IDLE,
   LISTED,
   STATE_EXIT,
   STATE_INACTIVE,
-  STATE_OFF,
   clearCount,
   counterWordOf,
   freeCounterSlot,
   packedOf,
-  refreshCounting,
-  setCounterWord,
-  setCounting,
+  setActivity,
   setState,
   stateOf,
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { clearFamilyCount, firstChild, nextChild, unlinkChild } from './family.ts';
+import { leaderOf, nextMember, promoteSiblings, refreshFrom, refreshGate } from './group.ts';
 import {
   C_FIRST,
   C_GENERATION,
@@ -32,7 +32,9 @@ import {
   R_LEADER,
   R_NEXT,
 } from './layout.ts';
-import { repairActive } from './open.ts';
+import { freeCounter, repairActive } from './open.ts';
+import { addLimit, forgetOverflows, sampleOf, setPeriod } from './sampling.ts';
+import { endsWaitForStart, fillSlots, reschedule, takeOff, turnOff } from './schedule.ts';
 import { activate } from './switch.ts';
 import { taskWordOf } from './task.ts';
 
@@ -45,10 +47,21 @@ export function operate(s: CpuState, counter: CounterHandle, operation: Operatio
     operateFamily(s, counter, operation);
     return;
   }
-  const leader = counterWordOf(s.region, counter, R_LEADER);
-  for (let c = firstOf(s, leader); c !== 0; c = counterWordOf(s.region, c, R_NEXT)) {
-    if (counterWordOf(s.region, c, R_LEADER) === leader) operateFamily(s, c, operation);
-  }
+  const leader = leaderOf(s.region, counter);
+  for (let c = leader; c !== 0; c = nextMember(s.region, leader, c)) operateFamily(s, c, operation);
+}
+
+/** Lets a sampling original overflow so many more times, and enables it. */
+export function refreshLimit(s: CpuState, counter: CounterHandle, overflows: number): void {
+  charge(s);
+  addLimit(s.region, sampleOf(s.region, counter), overflows);
+  enableOne(s, counter);
+}
+
+/** From now on a sampling family overflows after each so many counts. */
+export function changePeriod(s: CpuState, counter: CounterHandle, period: number): void {
+  charge(s);
+  setPeriod(s.region, sampleOf(s.region, counter), period);
 }
 
 /** Closes an original: its living children go with it, what they counted is gone (the modern rule). */
@@ -57,12 +70,14 @@ export function closeCounter(s: CpuState, counter: CounterHandle): void {
   charge(s);
   for (let child = firstChild(region, counter); child !== 0; child = firstChild(region, counter)) {
     unlinkChild(region, counter, child);
-    removeCounter(s, child);
+    const context = removeCounter(s, child);
+    freeCounterSlot(s, child, contextWordOf(region, context, C_THREAD));
+    putContext(s, context);
   }
-  const family = counterWordOf(region, counter, R_FAMILY);
-  const home = contextWordOf(region, counterWordOf(region, counter, R_CONTEXT), C_THREAD);
-  removeCounter(s, counter);
-  if (family !== 0) freeCounterSlot(s, family, home);
+  forgetOverflows(s, counter);
+  const context = removeCounter(s, counter);
+  freeCounter(s, counter, contextWordOf(region, context, C_THREAD));
+  putContext(s, context);
 }
 
 /** prctl(PERF_COUNTERS_ENABLE): every group attached to the task wants to count. Siblings keep what they want. */
@@ -93,7 +108,7 @@ function setLeaders(s: CpuState, context: ContextHandle, on: boolean): void {
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
     if (counterWordOf(region, c, R_LEADER) !== c) continue;
     if (on) enableOne(s, c);
-    else disableOne(s, c);
+    else turnOff(s, c);
   }
 }
 
@@ -109,52 +124,37 @@ function operateFamily(s: CpuState, original: CounterHandle, operation: Operatio
 function operateOne(s: CpuState, counter: CounterHandle, operation: Operation): void {
   if (operation === 'reset') clearCount(s.region, counter, s.now);
   else if (operation === 'enable') enableOne(s, counter);
-  else disableOne(s, counter);
+  else turnOff(s, counter);
 }
 
-/** Of a counter whose task is gone the state is final (I44). */
+/** Of a counter whose task is gone the state is final (I44). A pinned one in ERROR is tried again (C7). */
 function enableOne(s: CpuState, counter: CounterHandle): void {
   const { region } = s;
   const state = stateOf(packedOf(region, counter));
   if (state >= STATE_INACTIVE || state <= STATE_EXIT) return;
+  endsWaitForStart(s, counter);
   setState(region, counter, STATE_INACTIVE);
-  refreshGroup(s, counter);
+  if ((packedOf(region, counter) & LISTED) === 0) return;
+  refreshFrom(s, counter);
   const context = counterWordOf(region, counter, R_CONTEXT);
   repairActive(s, context, contextWordOf(region, context, C_TASK));
+  reschedule(s, leaderOf(region, counter));
 }
 
-function disableOne(s: CpuState, counter: CounterHandle): void {
-  if (stateOf(packedOf(s.region, counter)) < STATE_INACTIVE) return;
-  setState(s.region, counter, STATE_OFF);
-  refreshGroup(s, counter);
-}
-
-/** A leader's state decides for its siblings, too. */
-function refreshGroup(s: CpuState, counter: CounterHandle): void {
-  const { region } = s;
-  if ((packedOf(region, counter) & LISTED) === 0) return;
-  refreshCounting(region, counter, s.now);
-  for (let c = firstOf(s, counter); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    if (c !== counter && counterWordOf(region, c, R_LEADER) === counter) refreshCounting(region, c, s.now);
-  }
-}
-
-/** Takes a counter out of context and group, frees it, and drops its reference. Siblings go on as singletons. */
-function removeCounter(s: CpuState, counter: CounterHandle): void {
+/** Takes a counter out of context and group; its siblings go on without it. Returns the context, not yet put. */
+function removeCounter(s: CpuState, counter: CounterHandle): ContextHandle {
   const { region } = s;
   const context = counterWordOf(region, counter, R_CONTEXT);
-  setCounting(region, counter, false, s.now);
+  // It is on its way: its leader may be another thread's, nobody is its sibling.
+  if ((packedOf(region, counter) & CHAINED) === 0) return context;
+  const leader = leaderOf(region, counter);
+  takeOff(s, counter);
+  endsWaitForStart(s, counter);
+  setActivity(region, counter, IDLE, s.now);
   listDel(region, context, counter);
   chainDel(region, context, counter);
-  for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    if (counterWordOf(region, c, R_LEADER) !== counter) continue;
-    setCounterWord(region, c, R_LEADER, c);
-    refreshCounting(region, c, s.now);
-  }
-  freeCounterSlot(s, counter, contextWordOf(region, context, C_THREAD));
-  putContext(s, context);
-}
-
-function firstOf(s: CpuState, counter: CounterHandle): CounterHandle {
-  return contextWordOf(s.region, counterWordOf(s.region, counter, R_CONTEXT), C_FIRST);
+  if (leader === counter) promoteSiblings(s, leader, contextWordOf(region, context, C_FIRST));
+  else refreshGate(s, leader);
+  if (context === s.active || context === s.threadContext) fillSlots(s);
+  return context;
 }

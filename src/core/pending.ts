@@ -12,6 +12,7 @@ import {
   C_THREAD,
   K_CONTEXT,
   K_THREAD,
+  O_F64_VALUE,
   O_FLAGS,
   O_GENERATION,
   O_KIND,
@@ -26,7 +27,7 @@ import {
   T_STATE,
   threadWord,
 } from './layout.ts';
-import { closeCounter, disableTask, enableTask, operate } from './operations.ts';
+import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
 import { isLive, releaseTask, retainTask, taskWordOf } from './task.ts';
@@ -39,6 +40,8 @@ export const DO_CLOSE: number = 5;
 export const DO_ENABLE_TASK: number = 6;
 export const DO_DISABLE_TASK: number = 7;
 export const DO_EXIT: number = 8;
+export const DO_REFRESH: number = 9;
+export const DO_PERIOD: number = 10;
 
 /** What to do with which counter or task. */
 export interface Request {
@@ -46,6 +49,8 @@ export interface Request {
   readonly counter: CounterHandle;
   readonly task: TaskHandle;
   readonly group: boolean;
+  /** How many overflows, or which period; default 0. */
+  readonly value?: number;
 }
 
 /** Performs the request here if this thread is responsible for its target, else sends it there. */
@@ -85,7 +90,8 @@ export function consumePending(s: CpuState, head: number = s.pendingAt): void {
     const next = i32[at + R_NEXT]!;
     const task = i32[at + O_TASK]!;
     const counter = i32[at + O_TARGET]!;
-    const request = { kind: i32[at + O_KIND]!, counter, task, group: i32[at + O_FLAGS] !== 0 };
+    const value = region.f64[region.counterF + (oldest << 3) + O_F64_VALUE]!;
+    const request = { kind: i32[at + O_KIND]!, counter, task, group: i32[at + O_FLAGS] !== 0, value };
     const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== i32[at + O_GENERATION];
     freeCounterSlot(s, oldest, i32[at + O_SENDER]!);
     if (!closed) perform(s, request);
@@ -120,12 +126,13 @@ function send(s: CpuState, request: Request, owner: number): void {
   i32[at + O_FLAGS] = request.group ? 1 : 0;
   i32[at + O_GENERATION] = request.counter === 0 ? 0 : counterWordOf(region, request.counter, R_GENERATION);
   i32[at + O_KIND] = request.kind;
+  region.f64[region.counterF + (slot << 3) + O_F64_VALUE] = request.value ?? 0;
   if (request.task !== 0) retainTask(region, request.task);
   pushSlot(i32, threadWord(region.layout, owner) + T_PENDING, at + R_NEXT, slot);
 }
 
 function perform(s: CpuState, request: Request): void {
-  const { kind, counter, task, group } = request;
+  const { kind, counter, task, group, value = 0 } = request;
   if (kind === DO_INSTALL) install(s, counter, task);
   else if (kind === DO_ENABLE) operate(s, counter, 'enable', group);
   else if (kind === DO_DISABLE) operate(s, counter, 'disable', group);
@@ -134,6 +141,8 @@ function perform(s: CpuState, request: Request): void {
   else if (kind === DO_ENABLE_TASK) enableTask(s, task);
   else if (kind === DO_DISABLE_TASK) disableTask(s, task);
   else if (kind === DO_EXIT) exitTask(s, task);
+  else if (kind === DO_REFRESH) refreshLimit(s, counter, value);
+  else if (kind === DO_PERIOD) changePeriod(s, counter, value);
 }
 
 /** The task may have exited, or have been given another context, between the request and now. */

@@ -20,7 +20,7 @@ export interface FormatMember {
  *     alone:   value, [enabled], [running], [id], [lost]
  *     GROUP:   members, [enabled], [running], then per member: value, [id], [lost]
  *
- * `lost` is 0: counters here have no sample buffer that could lose anything.
+ * `lost` is what a sampling counter did not count because it was throttled. No member, no words: end of file.
  * @throws TaskperfError EINVAL for an unknown bit.
  */
 export function encodeReadFormat(members: readonly FormatMember[], bits: number): BigUint64Array {
@@ -32,15 +32,16 @@ export function encodeReadFormat(members: readonly FormatMember[], bits: number)
     );
   }
   const [first] = members;
+  if (first === undefined) return new BigUint64Array(0);
   const words: number[] = [];
-  const times = first === undefined ? { enabled: 0, running: 0 } : first.reading;
+  const times = first.reading;
   const pushTimes = (): void => {
     if ((bits & FORMAT_TOTAL_TIME_ENABLED) !== 0) words.push(times.enabled);
     if ((bits & FORMAT_TOTAL_TIME_RUNNING) !== 0) words.push(times.running);
   };
   const pushIdentity = (member: FormatMember): void => {
     if ((bits & FORMAT_ID) !== 0) words.push(member.id);
-    if ((bits & FORMAT_LOST) !== 0) words.push(0);
+    if ((bits & FORMAT_LOST) !== 0) words.push(member.reading.lost ?? 0);
   };
   if ((bits & FORMAT_GROUP) !== 0) {
     words.push(members.length);
@@ -49,7 +50,7 @@ export function encodeReadFormat(members: readonly FormatMember[], bits: number)
       words.push(member.reading.value);
       pushIdentity(member);
     }
-  } else if (first !== undefined) {
+  } else {
     words.push(first.reading.value);
     pushTimes();
     pushIdentity(first);

@@ -4,18 +4,31 @@
  */
 import { charge } from './charge.ts';
 import { contextWordOf } from './context.ts';
-import { counterWordOf } from './counter.ts';
+import { STATE_ERROR, counterWordOf, packedOf, stateOf } from './counter.ts';
 import type { CounterHandle, CpuState } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
 import { type CounterReading, firstChild, nextChild, readFamily } from './family.ts';
-import { C_FIRST, C_THREAD, R_CONTEXT, R_LEADER, R_NEXT, T_SEQ, threadWord } from './layout.ts';
+import { membersOf } from './group.ts';
+import { C_THREAD, R_CONTEXT, T_SEQ, threadWord } from './layout.ts';
+import type { Region } from './region.ts';
 
 /** After so many attempts a torn set is accepted: each value in it is still whole. */
 const MAX_ATTEMPTS = 100;
 
+/** What a counter in ERROR gives: "not counted" to whoever looks at the times alone. */
+const END_OF_FILE: CounterReading = { value: 0, enabled: 0, running: 0, eof: true };
+
 /** The family's value and times. */
 export function readCounter(s: CpuState, counter: CounterHandle): CounterReading {
   charge(s);
+  return isInError(s.region, counter) ? END_OF_FILE : readValues(s, counter);
+}
+/** Is it a pinned counter that could not go on? Then there is nothing to read from it, nor from its group by it. */
+function isInError(region: Region, counter: CounterHandle): boolean {
+  return stateOf(packedOf(region, counter)) === STATE_ERROR;
+}
+
+function readValues(s: CpuState, counter: CounterHandle): CounterReading {
   const { region } = s;
   const limit = region.layout.counters;
   const owner = contextWordOf(region, counterWordOf(region, counter, R_CONTEXT), C_THREAD);
@@ -30,30 +43,20 @@ export function readCounter(s: CpuState, counter: CounterHandle): CounterReading
   return reading;
 }
 
-/** The members of a counter's group, leader first, then the siblings in order of opening. */
-export function groupOf(s: CpuState, counter: CounterHandle): CounterHandle[] {
-  const { region } = s;
-  const leader = counterWordOf(region, counter, R_LEADER);
-  const context = counterWordOf(region, leader, R_CONTEXT);
-  const members = [leader];
-  for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    if (c !== leader && counterWordOf(region, c, R_LEADER) === leader) members.push(c);
-  }
-  return members;
-}
-
 /**
- * One reading of a whole group.
+ * One reading of a whole group; empty at end of file.
  * @throws TaskperfError ECHILD when a child was started with another set of members: their sums would not match.
  */
 export function readGroup(s: CpuState, counter: CounterHandle): CounterReading[] {
+  charge(s);
   const { region } = s;
-  const members = groupOf(s, counter);
+  if (isInError(region, counter)) return [];
+  const members = membersOf(region, counter);
   const leader = members[0]!;
   for (let child = firstChild(region, leader); child !== 0; child = nextChild(region, child)) {
-    if (groupOf(s, child).length === members.length) continue;
+    if (membersOf(region, child).length === members.length) continue;
     const message = `the group of counter ${leader} changed after a child task inherited it: open all members first`;
     throw new TaskperfError('ECHILD', message, leader);
   }
-  return members.map((member) => readCounter(s, member));
+  return members.map((member) => readValues(s, member));
 }

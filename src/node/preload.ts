@@ -4,7 +4,7 @@
  * and makes HTTP requests tasks.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_EVENTS, TaskperfError, eventByName } from '../core/index.ts';
+import { H_EVENTS, TaskperfError, eventByName, isSoftware } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
@@ -24,6 +24,8 @@ export function start(): void {
     const event = eventByName(name);
     if (event === undefined)
       throw new TaskperfError('ENOENT', `unknown event "${name}" in TASKPERF_EVENTS`, name);
+    // The tool misses its bit in H_EVENTS, and says <not supported>.
+    if (!isSoftware(event.id) && !thread.cpu.pmu.events.includes(event.id)) continue;
     thread.cpu.openCounter({ event: event.id, task: thread.root.slot, inherit: true, inheritStat: true });
     Atomics.or(thread.words, H_EVENTS, 1 << event.id);
   }

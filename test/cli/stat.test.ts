@@ -58,6 +58,14 @@ test('every mistake is one sentence on stderr with status 129, and nothing is st
   assert.equal(fs.existsSync(marker), false);
 });
 
+test('an event that the machine does not count is <not supported>; the others are counted', () => {
+  const { status, stderr } = taskperf('stat', '-e', 'cycles', '--', process.execPath, '-e', '0');
+  assert.equal(status, 0);
+  assert.match(stderr, /<not supported>: cycles;/);
+  assert.doesNotMatch(stderr, /could not start/);
+  assert.match(taskperf('list').stdout, /cycles +count +CPU cycles <not supported>/);
+});
+
 test('an unknown subcommand is named and the existing ones listed', () => {
   assert.match(taskperf('top').stderr, /unknown subcommand 'top'; there are stat and list/);
 });

@@ -75,8 +75,9 @@ const STEPS: Record<string, (pair: Pair, x: number, y: number, z: number) => voi
       return;
     }
     const task = pick(tasks, x);
-    const handle = world.cpu.openCounter({ event, task, ...options });
-    counters.push({ handle, model: model.open(task, event, options) });
+    const start = { ...options, enableOnStart: (z & 0x180) === 0x180 };
+    const handle = world.cpu.openCounter({ event, task, ...start });
+    counters.push({ handle, model: model.open(task, event, start) });
   },
   openSibling({ world, model, counters }, x, y, z) {
     if (counters.length === 0 || counters.length >= 12) return;

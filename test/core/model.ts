@@ -14,6 +14,8 @@ export interface ModelCounter {
   enabled: number;
   /** Per living task that it counts: is it switched on? The thread is task 0. */
   readonly on: Map<number, boolean>;
+  /** Tasks at whose start it is switched on. */
+  readonly starts: Set<number>;
 }
 
 export class Model {
@@ -62,6 +64,7 @@ export class Model {
     if (task === this.running) return;
     this.running = task;
     this.lateFor = undefined;
+    for (const counter of this.counters) if (counter.starts.delete(task)) counter.on.set(task, true);
     this.#addTo(TASK_SWITCHES, task);
   }
 
@@ -71,6 +74,7 @@ export class Model {
     for (const counter of this.counters) {
       const state = counter.on.get(parent);
       if (counter.inherit && state !== undefined) counter.on.set(child, state);
+      if (counter.inherit && counter.starts.has(parent)) counter.starts.add(child);
     }
   }
 
@@ -78,7 +82,7 @@ export class Model {
     const parent = this.parents.get(task)!;
     this.parents.delete(task);
     for (const [child, from] of this.parents) if (from === task) this.parents.set(child, parent);
-    for (const counter of this.counters) counter.on.delete(task);
+    for (const counter of this.counters) for (const by of [counter.on, counter.starts]) by.delete(task);
     if (this.running === task || this.lateFor === task) {
       this.running = undefined;
       this.lateFor = parent;
@@ -88,9 +92,11 @@ export class Model {
   open(
     task: number | undefined,
     event: number,
-    options: { inherit: boolean; disabled: boolean },
+    options: { inherit: boolean; disabled: boolean; enableOnStart?: boolean },
   ): ModelCounter {
-    const on = new Map([[task ?? 0, !options.disabled]]);
+    const waits = options.enableOnStart === true && task !== undefined;
+    const on = new Map([[task ?? 0, !options.disabled && !waits]]);
+    const starts = new Set(waits ? [task] : []);
     const counter = {
       event,
       inherit: options.inherit,
@@ -98,6 +104,7 @@ export class Model {
       value: 0,
       enabled: 0,
       on,
+      starts,
     } as unknown as ModelCounter;
     counter.leader = counter;
     this.counters.add(counter);
@@ -117,12 +124,15 @@ export class Model {
 
   setOn(counter: ModelCounter, on: boolean): void {
     for (const task of counter.on.keys()) counter.on.set(task, on);
+    counter.starts.clear();
   }
 
   /** prctl: the leaders on this task. */
   setTask(task: number, on: boolean): void {
     for (const counter of this.counters) {
-      if (counter.leader === counter && counter.on.has(task)) counter.on.set(task, on);
+      if (counter.leader !== counter || !counter.on.has(task)) continue;
+      counter.on.set(task, on);
+      counter.starts.delete(task);
     }
   }
 

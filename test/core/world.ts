@@ -44,13 +44,13 @@ export interface World {
   readonly cpu: Cpu;
 }
 
-export function makeWorld(capacities: Capacities = SMALL): World {
+export function makeWorld(capacities: Capacities = SMALL, slots: number = 0): World {
   const region = makeRegion(capacities);
-  return { region, ...addCpu(region, 0) };
+  return { region, ...addCpu(region, 0, slots) };
 }
 
-export function addCpu(region: Region, threadId: number): { pmu: HandPmu; cpu: Cpu } {
-  const pmu = new HandPmu();
+export function addCpu(region: Region, threadId: number, slots: number = 0): { pmu: HandPmu; cpu: Cpu } {
+  const pmu = new HandPmu(slots);
   const cpu = new Cpu(region, pmu, {
     threadId,
     tid: 0,
