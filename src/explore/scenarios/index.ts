@@ -1,0 +1,5 @@
+/** All scenarios. */
+import type { Scenario } from '../scenario.ts';
+import { SLAB } from './slab.ts';
+
+export const SCENARIOS: readonly Scenario[] = [...SLAB];
