@@ -33,6 +33,7 @@ import {
   DO_ENABLE_TASK,
   DO_EXIT,
   DO_RESET,
+  type Request,
   consumePending,
   submit,
   submitInstall,
@@ -76,7 +77,7 @@ export class Cpu extends CpuState {
   exit(task: TaskHandle): void {
     this.#safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
-    else if (isLive(this.region, task)) submit(this, { kind: DO_EXIT, counter: 0, task, group: false });
+    else if (isLive(this.region, task)) submit(this, taskRequest(DO_EXIT, task));
   }
 
   /** From now on the thread works for this task. Returns at once if it already does. */
@@ -193,13 +194,13 @@ export class Cpu extends CpuState {
   /** Lets every group attached to the task count (prctl). Nothing happens for a dead task. */
   enableCounters(task: TaskHandle): void {
     this.#safepoint();
-    if (isLive(this.region, task)) submit(this, { kind: DO_ENABLE_TASK, counter: 0, task, group: false });
+    if (isLive(this.region, task)) submit(this, taskRequest(DO_ENABLE_TASK, task));
   }
 
   /** Stops every group attached to the task (prctl). */
   disableCounters(task: TaskHandle): void {
     this.#safepoint();
-    if (isLive(this.region, task)) submit(this, { kind: DO_DISABLE_TASK, counter: 0, task, group: false });
+    if (isLive(this.region, task)) submit(this, taskRequest(DO_DISABLE_TASK, task));
   }
 
   /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
@@ -216,8 +217,10 @@ export class Cpu extends CpuState {
   }
 
   #operate(kind: number, counter: CounterHandle, group: boolean): void {
+    // Before the check: closed in between and used again, the slot is another counter's, or nobody's.
+    const generation = this.generationOfCounter(counter);
     this.#requireOpen(counter);
-    submit(this, { kind, counter, task: 0, group });
+    submit(this, { kind, counter, generation, task: 0, group });
   }
 
   #requireOpen(counter: CounterHandle): void {
@@ -228,4 +231,8 @@ export class Cpu extends CpuState {
   #safepoint(): void {
     if (this.i32[this.pendingAt] !== 0) consumePending(this);
   }
+}
+
+function taskRequest(kind: number, task: TaskHandle): Request {
+  return { kind, counter: 0, generation: 0, task, group: false };
 }

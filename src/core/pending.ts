@@ -44,6 +44,8 @@ export const DO_EXIT: number = 8;
 export interface Request {
   readonly kind: number;
   readonly counter: CounterHandle;
+  /** Of the counter, read before it was found to be open: the request is for that one alone. 0 without a counter. */
+  readonly generation: number;
   readonly task: TaskHandle;
   readonly group: boolean;
 }
@@ -60,7 +62,8 @@ export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHan
   const context = counterWordOf(s.region, counter, R_CONTEXT);
   pinContext(s.region, context);
   try {
-    submit(s, { kind: DO_INSTALL, counter, task, group: false });
+    const generation = counterWordOf(s.region, counter, R_GENERATION);
+    submit(s, { kind: DO_INSTALL, counter, generation, task, group: false });
   } catch (error) {
     unpinContext(s.region, context);
     closeCounter(s, counter);
@@ -85,8 +88,9 @@ export function consumePending(s: CpuState, head: number = s.pendingAt): void {
     const next = i32[at + R_NEXT]!;
     const task = i32[at + O_TASK]!;
     const counter = i32[at + O_TARGET]!;
-    const request = { kind: i32[at + O_KIND]!, counter, task, group: i32[at + O_FLAGS] !== 0 };
-    const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== i32[at + O_GENERATION];
+    const generation = i32[at + O_GENERATION]!;
+    const request = { kind: i32[at + O_KIND]!, counter, generation, task, group: i32[at + O_FLAGS] !== 0 };
+    const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== generation;
     freeCounterSlot(s, oldest, i32[at + O_SENDER]!);
     if (!closed) perform(s, request);
     if (task !== 0) releaseTask(s, task);
@@ -118,7 +122,7 @@ function send(s: CpuState, request: Request, owner: number): void {
   i32[at + O_TASK] = request.task;
   i32[at + O_SENDER] = s.index;
   i32[at + O_FLAGS] = request.group ? 1 : 0;
-  i32[at + O_GENERATION] = request.counter === 0 ? 0 : counterWordOf(region, request.counter, R_GENERATION);
+  i32[at + O_GENERATION] = request.generation;
   i32[at + O_KIND] = request.kind;
   if (request.task !== 0) retainTask(region, request.task);
   pushSlot(i32, threadWord(region.layout, owner) + T_PENDING, at + R_NEXT, slot);
