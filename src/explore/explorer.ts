@@ -87,10 +87,9 @@ export class ScenarioProgram implements Program {
     this.#call(this.#explorer.export('explore/finish.js', 'settle') as Stoppable, this.#twin);
     if (!hasDied) scenario.check?.(world, this.#given, run.results);
     if (this.#finish !== undefined) this.#call(this.#finish, this.#twin, this.#given, run.results);
-    const holds = hasDied ? [] : (scenario.holds?.(run.results, this.#given) ?? []);
-    inspect(region, { holds, mayLose });
+    inspect(region, mayLose);
     this.#call(this.#explorer.export('explore/finish.js', 'closeAll') as Stoppable, this.#twin);
-    const { live } = inspect(region, { holds, mayLose });
+    const { live } = inspect(region, mayLose);
     const left = `${live[0]} tasks, ${live[1]} contexts, ${live[2]} counters are left when all is closed`;
     claim(live.every((count) => count <= mayLose), left);
   }

@@ -55,34 +55,28 @@ const KINDS = ['task', 'context', 'counter'] as const;
 const USED = [H_TASKS_USED, H_CONTEXTS_USED, H_COUNTERS_USED] as const;
 const LINKS = [K_NEXT, C_NEXT, R_NEXT] as const;
 
-export interface Expectation {
-  /** References to tasks that somebody outside of the region keeps. */
-  readonly holds: readonly number[];
-  /** Slots of each kind that may be in no place, and references too many: somebody died. */
-  readonly mayLose: number;
-}
-
 /** Slots in use, by kind. */
 export interface Census {
   readonly live: readonly [number, number, number];
   readonly lost: readonly [number, number, number];
 }
 
-export function inspect(region: Region, expectation: Expectation): Census {
-  return new Inspection(region, expectation).census();
+/** `mayLose`: so many slots of each kind may be in no place, and references too many, since somebody died. */
+export function inspect(region: Region, mayLose: number): Census {
+  return new Inspection(region, mayLose).census();
 }
 
 class Inspection {
   readonly #region: Region;
-  readonly #expected: Expectation;
+  readonly #mayLose: number;
   /** By kind, by slot: where it was seen. */
   readonly #places: string[][] = [[], [], []];
   /** Operations on their way. */
   readonly #operations: number[] = [];
 
-  constructor(region: Region, expected: Expectation) {
+  constructor(region: Region, mayLose: number) {
     this.#region = region;
-    this.#expected = expected;
+    this.#mayLose = mayLose;
   }
 
   census(): Census {
@@ -135,7 +129,7 @@ class Inspection {
     const lost: number[] = [];
     for (let slot = 1; slot <= used; slot++) if (this.#places[kind]![slot] === undefined) lost.push(slot);
     const text = `${KINDS[kind]} ${lost.join(', ')} is in no place: neither free nor in use`;
-    claim(lost.length <= this.#expected.mayLose, text);
+    claim(lost.length <= this.#mayLose, text);
     return lost.length;
   }
 
@@ -156,7 +150,6 @@ class Inspection {
       this.#taskContext(task, state);
     }
     for (const operation of this.#operations) refs[this.#word(2, operation, O_TASK)]!++;
-    for (const task of this.#expected.holds) refs[task]!++;
     for (let task = 1; task <= used; task++) {
       if (this.#word(0, task, K_STATE) !== TASK_FREE)
         this.#compare(`task ${task}: references`, this.#word(0, task, K_REFS), refs[task]!);
@@ -279,7 +272,7 @@ class Inspection {
 
   /** The dead may have left references behind; too few are never right. */
   #compare(what: string, is: number, shouldBe: number): void {
-    const isRight = is === shouldBe || (is > shouldBe && is <= shouldBe + this.#expected.mayLose);
+    const isRight = is === shouldBe || (is > shouldBe && is <= shouldBe + this.#mayLose);
     claim(isRight, `${what} are ${is}, there should be ${shouldBe}`);
   }
 

@@ -33,6 +33,8 @@ export interface Scenario<G = unknown> {
   readonly capacities?: Partial<Capacities>;
   /** CPUs that exist at the start. */
   readonly cpus: number;
+  /** Slots of each kind on each thread's own free list, so that threads do not meet in the slab, which is not the point. */
+  readonly warm?: number;
   readonly setup: (w: World) => G;
   readonly threads: readonly Thread<G>[];
   /** That thread may end for ever after each of its accesses. */
@@ -41,8 +43,6 @@ export interface Scenario<G = unknown> {
   readonly mayLose?: number;
   /** Schedules are too many: only those with so many preemptions, and random ones. */
   readonly bound?: number;
-  /** References to tasks that the bodies keep, by what they return. */
-  readonly holds?: (results: readonly unknown[], given: G) => readonly number[];
   readonly check?: (w: World, given: G, results: readonly unknown[]) => void;
   /** Before everything is closed: gives back what the bodies kept. Runs transformed. */
   readonly finish?: (w: World, given: G, results: readonly unknown[]) => void;
@@ -62,4 +62,4 @@ export function claim(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Violation(what);
 }
 
-export const SMALL: Capacities = { threads: 3, names: 4, tasks: 8, contexts: 6, counters: 16, ring: 2 };
+export const SMALL: Capacities = { threads: 3, names: 4, tasks: 24, contexts: 24, counters: 40, ring: 2 };

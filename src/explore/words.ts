@@ -25,7 +25,7 @@ const WORDS = {
 export function nameOfPlace(layout: Layout, view: View, index: number): string {
   const byte = index * (view === 'i32' ? 4 : view === 'f64' ? 8 : 1);
   const { threadsAt, namesAt, totalsAt, tasksAt, contextsAt, countersAt, ringsAt } = layout;
-  if (byte < threadsAt) return named('header', view, byte);
+  if (byte < threadsAt) return `header ${named('header', view, byte)}`;
   if (byte < namesAt) return slot('thread', view, byte - threadsAt, layouts.THREAD_BYTES, 0);
   if (byte < totalsAt) return slot('name', view, byte - namesAt, layouts.NAME_BYTES, 0);
   if (byte < tasksAt) return total(layout, byte - totalsAt);

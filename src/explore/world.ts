@@ -2,6 +2,7 @@
 import { Cpu } from '../core/cpu.ts';
 import { type Capacities, layoutOf } from '../core/layout.ts';
 import { Region } from '../core/region.ts';
+import { KIND_CONTEXT, KIND_COUNTER, KIND_TASK, giveSlot, takeSlot } from '../core/slab.ts';
 import type { Memory } from './memory.ts';
 import { SMALL, type Scenario, type World } from './scenario.ts';
 import { StepPmu } from './step-pmu.ts';
@@ -21,7 +22,15 @@ export function makeWorld(scenario: Scenario, buffer: ArrayBufferLike): World {
   new Uint8Array(buffer).fill(0);
   const region = Region.format(buffer, capacitiesOf(scenario), HEADER);
   const cpus = Array.from({ length: scenario.cpus }, (_, i) => makeCpu(region, i));
+  for (const cpu of cpus) warm(cpu, scenario.warm ?? 0);
   return { region, cpus };
+}
+
+function warm(cpu: Cpu, count: number): void {
+  for (const kind of [KIND_TASK, KIND_CONTEXT, KIND_COUNTER]) {
+    const slots = Array.from({ length: count }, () => takeSlot(cpu.region, cpu.index, kind));
+    for (const slot of slots) giveSlot(cpu, kind, slot, cpu.index);
+  }
 }
 
 export function makeCpu(region: Region, i: number): Cpu {

@@ -1,5 +1,8 @@
 /** All scenarios. */
 import type { Scenario } from '../scenario.ts';
+import { ATTACH } from './attach.ts';
+import { REMOTE } from './remote.ts';
 import { SLAB } from './slab.ts';
+import { THREADS } from './threads.ts';
 
-export const SCENARIOS: readonly Scenario[] = [...SLAB];
+export const SCENARIOS: readonly Scenario[] = [...SLAB, ...THREADS, ...ATTACH, ...REMOTE];
