@@ -28,6 +28,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { recordExit } from './ring.ts';
+import { leaveFreeLists } from './slab.ts';
 import { activate, enterLate } from './switch.ts';
 import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.ts';
 
@@ -94,6 +95,7 @@ function releaseThread(s: CpuState, thread: number): void {
   }
   i32[at + T_ROOT] = 0;
   i32[at + T_CURRENT] = 0;
+  leaveFreeLists(s.region, thread);
   Atomics.store(i32, at + T_STATE, THREAD_EXITED);
 }
 
