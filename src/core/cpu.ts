@@ -35,6 +35,7 @@ import {
   DO_RESET,
   type Request,
   consumePending,
+  forwardPending,
   submit,
   submitInstall,
 } from './pending.ts';
@@ -207,6 +208,7 @@ export class Cpu extends CpuState {
   shutdown(): void {
     this.#safepoint();
     closeThread(this);
+    forwardPending(this, this.index);
   }
 
   /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */

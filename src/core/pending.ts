@@ -98,6 +98,34 @@ export function consumePending(s: CpuState, head: number = s.pendingAt): void {
   }
 }
 
+/**
+ * Hands on what was asked of a thread that has ended: to the first thread, which is responsible for the dead, or to the
+ * caller when that is gone, too. Called by the ending thread after it is marked, and by whoever pushed a request and then
+ * finds the mark: of the two at least one sees the other, and one exchange gives the requests to either.
+ */
+export function forwardPending(s: CpuState, thread: number): void {
+  const { region, i32 } = s;
+  const heir = responsibleForDead(s);
+  const from = threadWord(region.layout, thread) + T_PENDING;
+  if (heir === s.index) {
+    if (thread !== s.index) consumePending(s, from);
+    return;
+  }
+  const newest = Atomics.exchange(i32, from, 0);
+  if (newest === 0) return;
+  let oldest = newest;
+  for (let next = newest; next !== 0; next = counterWordOf(region, next, R_NEXT)) oldest = next;
+  push(s, heir, { first: newest, last: oldest });
+}
+
+/** Puts a chain of requests on a thread's stack. */
+function push(s: CpuState, owner: number, chain: { readonly first: number; readonly last: number }): void {
+  const { region, i32 } = s;
+  const at = threadWord(region.layout, owner);
+  pushSlot(i32, at + T_PENDING, region.counterW + (chain.last << 4) + R_NEXT, chain.first);
+  if (Atomics.load(i32, at + T_STATE) !== THREAD_LIVE) forwardPending(s, owner);
+}
+
 /** The thread that may change the target, as of now. */
 function responsible(s: CpuState, request: Request): number {
   const { region } = s;
@@ -107,7 +135,11 @@ function responsible(s: CpuState, request: Request): number {
       : contextWordOf(region, counterWordOf(region, request.counter, R_CONTEXT), C_THREAD);
   if (owner === s.index) return owner;
   if (region.i32[threadWord(region.layout, owner) + T_STATE] === THREAD_LIVE) return owner;
-  return region.i32[threadWord(region.layout, 0) + T_STATE] === THREAD_LIVE ? 0 : s.index;
+  return responsibleForDead(s);
+}
+
+function responsibleForDead(s: CpuState): number {
+  return s.i32[threadWord(s.region.layout, 0) + T_STATE] === THREAD_LIVE ? 0 : s.index;
 }
 
 function send(s: CpuState, request: Request, owner: number): void {
@@ -125,7 +157,7 @@ function send(s: CpuState, request: Request, owner: number): void {
   i32[at + O_GENERATION] = request.generation;
   i32[at + O_KIND] = request.kind;
   if (request.task !== 0) retainTask(region, request.task);
-  pushSlot(i32, threadWord(region.layout, owner) + T_PENDING, at + R_NEXT, slot);
+  push(s, owner, { first: slot, last: slot });
 }
 
 function perform(s: CpuState, request: Request): void {
