@@ -6,7 +6,7 @@
  * Right: `cpu.switchTo(task)` for each change of the running task; `cpu.fold()` when the loop is about to block.
  * Wrong: two Cpu objects used by one thread for the same tasks; calling any of this from another thread than its own.
  */
-import { charge } from './charge.ts';
+import { fold } from './charge.ts';
 import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
 import { counterWordOf } from './counter.ts';
 import { closeThread, exitTask, reapThread } from './exit.ts';
@@ -97,9 +97,7 @@ export class Cpu extends CpuState {
   /** Books everything up to now without a switch. */
   fold(): void {
     this.#safepoint();
-    this.i32[this.seqAt]!++;
-    charge(this);
-    this.i32[this.seqAt]!++;
+    fold(this);
   }
 
   /** Tells apart the tasks that use one slot one after the other. */

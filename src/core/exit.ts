@@ -1,5 +1,5 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
-import { charge } from './charge.ts';
+import { charge, fold } from './charge.ts';
 import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
 import { STATE_EXIT, counterWordOf, freeCounterSlot, setCounting, setState } from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
@@ -52,7 +52,7 @@ export function exitTask(s: CpuState, task: TaskHandle): void {
 
 /** Ends the thread: every task of it exits, the root last. Its books stay in the region. */
 export function closeThread(s: CpuState): void {
-  charge(s);
+  fold(s);
   exitAll(s, s.index, s.root);
   activate(s, 0);
   s.current = 0;

@@ -2,7 +2,7 @@
  * Enable, disable, reset, close: done on the thread that owns the counter, on every member of the family exactly once
  * (I39), and for a group on each of its members.
  */
-import { charge } from './charge.ts';
+import { beginChange, charge, endChange } from './charge.ts';
 import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
   LISTED,
@@ -40,20 +40,17 @@ export type Operation = 'enable' | 'disable' | 'reset';
 
 /** Applies an operation to a counter's family, or to the families of all members of its group. */
 export function operate(s: CpuState, counter: CounterHandle, operation: Operation, group: boolean): void {
+  beginChange(s);
   charge(s);
-  if (!group) {
-    operateFamily(s, counter, operation);
-    return;
-  }
-  const leader = counterWordOf(s.region, counter, R_LEADER);
-  for (let c = firstOf(s, leader); c !== 0; c = counterWordOf(s.region, c, R_NEXT)) {
-    if (counterWordOf(s.region, c, R_LEADER) === leader) operateFamily(s, c, operation);
-  }
+  if (group) operateGroup(s, counter, operation);
+  else operateFamily(s, counter, operation);
+  endChange(s);
 }
 
 /** Closes an original: its living children go with it, what they counted is gone (the modern rule). */
 export function closeCounter(s: CpuState, counter: CounterHandle): void {
   const { region } = s;
+  beginChange(s);
   charge(s);
   for (let child = firstChild(region, counter); child !== 0; child = firstChild(region, counter)) {
     unlinkChild(region, counter, child);
@@ -63,6 +60,7 @@ export function closeCounter(s: CpuState, counter: CounterHandle): void {
   const home = contextWordOf(region, counterWordOf(region, counter, R_CONTEXT), C_THREAD);
   removeCounter(s, counter);
   if (family !== 0) freeCounterSlot(s, family, home);
+  endChange(s);
 }
 
 /** prctl(PERF_COUNTERS_ENABLE): every group attached to the task wants to count. Siblings keep what they want. */
@@ -86,6 +84,7 @@ export function disableTask(s: CpuState, task: TaskHandle): void {
 
 function setLeaders(s: CpuState, context: ContextHandle, on: boolean): void {
   const { region } = s;
+  beginChange(s);
   charge(s);
   // Its counters are no longer enabled as its sisters' are, nor are the clones made from now on like those before (H7).
   unclone(s, context);
@@ -94,6 +93,14 @@ function setLeaders(s: CpuState, context: ContextHandle, on: boolean): void {
     if (counterWordOf(region, c, R_LEADER) !== c) continue;
     if (on) enableOne(s, c);
     else disableOne(s, c);
+  }
+  endChange(s);
+}
+
+function operateGroup(s: CpuState, counter: CounterHandle, operation: Operation): void {
+  const leader = counterWordOf(s.region, counter, R_LEADER);
+  for (let c = firstOf(s, leader); c !== 0; c = counterWordOf(s.region, c, R_NEXT)) {
+    if (counterWordOf(s.region, c, R_LEADER) === leader) operateFamily(s, c, operation);
   }
 }
 

@@ -2,7 +2,7 @@
  * Reading: on the owning thread exact up to this moment; from another thread as of that thread's last switch, taken
  * under its sequence count with a bounded number of retries (a blocked or dead owner never blocks a reader).
  */
-import { charge } from './charge.ts';
+import { fold } from './charge.ts';
 import { contextWordOf } from './context.ts';
 import { counterWordOf } from './counter.ts';
 import type { CounterHandle, CpuState } from './cpu-state.ts';
@@ -15,7 +15,7 @@ const MAX_ATTEMPTS = 100;
 
 /** The family's value and times. */
 export function readCounter(s: CpuState, counter: CounterHandle): CounterReading {
-  charge(s);
+  fold(s);
   const { region } = s;
   const limit = region.layout.counters;
   const owner = contextWordOf(region, counterWordOf(region, counter, R_CONTEXT), C_THREAD);
