@@ -85,7 +85,7 @@ export class ScenarioProgram implements Program {
     const mayLose = hasDied ? (scenario.mayLose ?? 0) : 0;
     if (hasDied) this.#reap();
     this.#call(this.#explorer.export('explore/finish.js', 'settle') as Stoppable, this.#twin);
-    if (!hasDied) scenario.check?.(world, this.#given, run.results);
+    if (!hasDied) scenario.check?.(world, this.#given, run.results, run.steps);
     if (this.#finish !== undefined) this.#call(this.#finish, this.#twin, this.#given, run.results);
     inspect(region, mayLose);
     this.#call(this.#explorer.export('explore/finish.js', 'closeAll') as Stoppable, this.#twin);

@@ -10,6 +10,7 @@
 import type { Cpu } from '../core/cpu.ts';
 import type { Capacities } from '../core/layout.ts';
 import type { Region } from '../core/region.ts';
+import type { Step } from './run.ts';
 
 export interface World {
   readonly region: Region;
@@ -43,7 +44,8 @@ export interface Scenario<G = unknown> {
   readonly mayLose?: number;
   /** Schedules are too many: only those with so many preemptions, and random ones. */
   readonly bound?: number;
-  readonly check?: (w: World, given: G, results: readonly unknown[]) => void;
+  /** `steps`: what the explorer saw; none on real threads. */
+  readonly check?: (w: World, given: G, results: readonly unknown[], steps?: readonly Step[]) => void;
   /** Before everything is closed: gives back what the bodies kept. Runs transformed. */
   readonly finish?: (w: World, given: G, results: readonly unknown[]) => void;
 }
