@@ -45,6 +45,8 @@ export const YIELD: unique symbol = Symbol('yield');
 export const DEATH = 'death';
 /** More threads than this no scenario has. */
 export const MAX_THREADS = 8;
+/** A thread that makes more accesses than this goes round in circles. */
+const MAX_ACCESSES = 20_000;
 /** Nobody is scheduled: accesses are performed at once. */
 export const NOBODY = -1;
 
@@ -68,6 +70,8 @@ export class Memory {
   /** Every access with the thread's number, in order; the caller asks for it by setting an array. */
   trail: number[] | undefined;
 
+  /** Accesses made while nobody was scheduled. */
+  #alone = 0;
   #i32: Int32Array = new Int32Array(0);
   #f64: Float64Array = new Float64Array(0);
   #u8: Uint8Array = new Uint8Array(0);
@@ -88,6 +92,7 @@ export class Memory {
     this.thread = NOBODY;
     this.pending = undefined;
     this.performed.fill(0);
+    this.#alone = 0;
   }
 
   /** Nothing is known to be shared. */
@@ -134,7 +139,7 @@ export class Memory {
 
   /** Performs an access that had to wait. */
   perform(access: Access): number {
-    this.performed[access.thread]!++;
+    if (this.performed[access.thread]!++ > MAX_ACCESSES) throw new Error('the thread does not come to an end');
     this.trail?.push(access.thread);
     return this.#perform(access);
   }
@@ -156,7 +161,10 @@ export class Memory {
     const access = {
       thread, view, operation, isAtomic, index, first, last, writes, value, replacement, site,
     }; // prettier-ignore
-    if (thread === NOBODY) return this.#perform(access);
+    if (thread === NOBODY) {
+      if (this.#alone++ > MAX_ACCESSES) throw new Error('what comes after the threads does not come to an end');
+      return this.#perform(access);
+    }
     if (this.fuse[thread] === this.performed[thread]) {
       this.pending = DEATH;
       return YIELD;

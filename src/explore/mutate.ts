@@ -1,5 +1,6 @@
 /** A core broken on purpose: a small edit of its compiled source, which must fit exactly one place. */
 import type { Sources } from './link.ts';
+import { ATTEMPTS } from './scenario.ts';
 
 export interface Edit {
   /** "core/slab.js" */
@@ -24,7 +25,7 @@ export interface Mutant {
 const FEWER_ATTEMPTS: Edit = {
   module: 'core/read.js',
   find: 'const MAX_ATTEMPTS = 100;',
-  replace: 'const MAX_ATTEMPTS = 2;',
+  replace: `const MAX_ATTEMPTS = ${ATTEMPTS};`,
 };
 
 export function mutate(sources: Sources, mutant: Mutant | undefined): Sources {

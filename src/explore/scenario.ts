@@ -64,4 +64,7 @@ export function claim(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Violation(what);
 }
 
+/** How often a reader tries in the explorer (mutate.ts). */
+export const ATTEMPTS: number = 2;
+
 export const SMALL: Capacities = { threads: 3, names: 4, tasks: 24, contexts: 24, counters: 40, ring: 2 };

@@ -51,6 +51,14 @@ function countedTask(w: World): Target {
   return target;
 }
 
+/** It has one without counters: the task's is the only reference. */
+function emptiedTask(w: World): Target {
+  const target = oneTask(w);
+  const cpu = w.cpus[0]!;
+  cpu.close(cpu.openCounter({ event: TASK_CLOCK, task: target.task }));
+  return target;
+}
+
 /** It runs, and may exchange its context with a sister's at a lazy switch. */
 function sisters(w: World): Target {
   const cpu = w.cpus[0]!;
@@ -182,6 +190,16 @@ export const ATTACH: readonly Scenario[] = [
     cpus: 2,
     warm: 4,
     setup: countedTask,
+    threads: [{ body: exitTwice }, { body: open }],
+    check: isOpenOrRefused,
+    finish: letGo,
+  }),
+  scenario({
+    name: 'exit-attach-empty',
+    title: 'H2, I3: a task exits and drops the last reference on its context while another thread takes one',
+    cpus: 2,
+    warm: 4,
+    setup: emptiedTask,
     threads: [{ body: exitTwice }, { body: open }],
     check: isOpenOrRefused,
     finish: letGo,

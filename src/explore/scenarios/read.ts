@@ -19,7 +19,7 @@ import {
   threadWord,
 } from '../../core/layout.ts';
 import type { Step } from '../run.ts';
-import { type Scenario, type World, claim, scenario } from '../scenario.ts';
+import { ATTEMPTS, type Scenario, type World, claim, scenario } from '../scenario.ts';
 
 interface Watched {
   readonly counter: number;
@@ -112,19 +112,22 @@ function isWhole(w: World, _given: Watched, results: readonly unknown[], steps?:
   claim(value === enabled && value === running, `a torn set: value ${value}, enabled ${enabled}, running ${running}`);
 }
 
-/** Did the last attempt of thread 1 end with another sequence number than it began, or begin with an odd one? */
+/**
+ * Has thread 1 used up its attempts, the last one in vain? An attempt is a load of the sequence number and whatever
+ * follows; a load with nothing after it is the look at the end of an attempt.
+ */
 function hasRunOut(w: World, steps: readonly Step[]): boolean {
   const sequence = threadWord(w.region.layout, 0) + T_SEQ;
+  const own = steps.filter(({ access }) => access.thread === 1);
+  let attempts = 0;
   let before = 0;
-  let isBegun = false;
-  let isRight = true;
-  for (const { access, result } of steps) {
-    if (access.thread !== 1 || access.first !== sequence || !access.isAtomic) continue;
-    if (!isBegun) before = result;
-    isRight = isBegun && result === before;
-    isBegun = !isBegun && (result & 1) === 0;
+  for (const [i, { access, result }] of own.entries()) {
+    if (access.first !== sequence || !access.isAtomic || own[i + 1]?.access.first === sequence) continue;
+    if (i === own.length - 1) return attempts >= ATTEMPTS && ((before & 1) !== 0 || result !== before);
+    attempts++;
+    before = result;
   }
-  return !isRight;
+  return attempts >= ATTEMPTS;
 }
 
 interface RingEvent {
