@@ -47,7 +47,8 @@ export class ScenarioProgram implements Program {
   readonly #explorer: Explorer;
   readonly #bodies: readonly Stoppable[];
   readonly #finish: Stoppable | undefined;
-  readonly #buffer: ArrayBuffer;
+  /** What is in the region. */
+  readonly buffer: ArrayBuffer;
   readonly #lifetime: number;
   #world: World | undefined;
   #twin: World | undefined;
@@ -62,15 +63,15 @@ export class ScenarioProgram implements Program {
     const transformed = transformedOf(explorer, scenario);
     this.#bodies = transformed.threads.map(({ body }) => body as Stoppable);
     this.#finish = transformed.finish as Stoppable | undefined;
-    this.#buffer = new ArrayBuffer(bytesOf(scenario));
+    this.buffer = new ArrayBuffer(bytesOf(scenario));
   }
 
   begin(): readonly (() => Body)[] {
     const { memory, scenario } = this;
-    memory.attach(this.#buffer);
+    memory.attach(this.buffer);
     memory.fuse.fill(-1);
     if (scenario.dies !== undefined) memory.fuse[scenario.dies] = this.#lifetime;
-    const world = makeWorld(scenario, this.#buffer);
+    const world = makeWorld(scenario, this.buffer);
     this.#world = world;
     this.#given = scenario.setup(world);
     this.#twin = twinOf(world, memory, this.#explorer.export('core/cpu.js', 'Cpu') as { prototype: Cpu });

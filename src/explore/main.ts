@@ -1,6 +1,7 @@
 /** The command: which scenarios, on which core, and what is printed. Files, clock and output are the caller's. */
 import { layoutOf } from '../core/layout.ts';
 import { type Exploration, Explorer, explore, replay, scenarioByName } from './explorer.ts';
+import { REPRODUCED } from './history.ts';
 import type { Sources } from './link.ts';
 import type { Mutant } from './mutate.ts';
 import { MUTANTS } from './mutants.ts';
@@ -61,7 +62,11 @@ function parse(args: readonly string[]): Options | string {
   return options;
 }
 
+/** A scenario, or a bug of the history that one shows. */
 function parseName(options: Options, name: string): string | undefined {
+  const bug = REPRODUCED.find((one) => one.bug === name);
+  if (bug !== undefined) options.names.push(bug.scenario);
+  if (bug !== undefined) return undefined;
   if (scenarioByName(name) === undefined) return `there is no scenario "${name}": see npm run explore -- --list`;
   options.names.push(name);
   return undefined;
@@ -87,6 +92,8 @@ function parseOption(options: Options, option: string, next: () => string | unde
 function list(host: Host): number {
   const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
   for (const { name, title } of SCENARIOS) host.print(`${name.padEnd(width)}  ${title}`);
+  for (const { bug, title, scenario, mutant } of REPRODUCED)
+    host.print(`${bug.padEnd(width)}  ${title}: ${scenario} --mutant ${mutant}`);
   return 0;
 }
 

@@ -340,7 +340,7 @@ const ROWS: readonly Row[] = [
 const MANIFOLD: readonly Mutant[] = [
   {
     name: 'adopt-free-list',
-    scenario: 'slab-adopt-restart',
+    scenario: 'slab-adopt-end',
     title: 'an ended thread keeps its plain free list, and others take it over',
     edits: [
       {

@@ -167,6 +167,21 @@ export const SLAB: readonly Scenario[] = [
     check: areDifferent,
     finish: giveBackFirst,
   }),
+  scenario({
+    name: 'slab-adopt-end',
+    title: 'I2: a thread ends and another takes its place while a third takes over what it left',
+    capacities: { tasks: 4, threads: 2 },
+    cpus: 2,
+    setup(w) {
+      const ending = w.cpus[1]!;
+      const slots = [1, 2].map(() => takeSlot(w.region, ending.index, KIND_TASK));
+      for (const slot of slots) giveSlot(ending, KIND_TASK, slot, ending.index);
+      return [];
+    },
+    threads: [{ body: takeOne }, { body: end }, { body: startThread, cpu: 1, after: 1 }],
+    check: (w, given, results) => areDifferent(w, given, [results[0], results[2]]),
+    finish: giveBackFirst,
+  }),
 ];
 
 function giveToSecond(_w: World, cpu: Cpu, given: Slots): void {
