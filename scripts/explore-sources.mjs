@@ -17,7 +17,8 @@ export function readSources() {
       .filter((file) => file.endsWith('.js') && `${prefix}${file}` !== 'core/index.js')
       .map((file) => [prefix + file, join(dist, folder, file)]),
   );
-  for (const file of ['finish.js', 'scenario.js', 'step-pmu.js']) files.push([`explore/${file}`, join(dist, 'explore', file)]);
+  for (const file of ['finish.js', 'scenario.js', 'step-pmu.js'])
+    files.push([`explore/${file}`, join(dist, 'explore', file)]);
   return new Map(files.map(([name, path]) => [name, readFileSync(path, 'utf8')]));
 }
 

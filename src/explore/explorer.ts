@@ -75,7 +75,11 @@ export class ScenarioProgram implements Program {
     this.#world = world;
     this.#given = scenario.setup(world);
     this.#twin = twinOf(world, memory, this.#explorer.export('core/cpu.js', 'Cpu') as { prototype: Cpu });
-    return scenario.threads.map(({ cpu }, t) => () => this.#start(t, this.#twin!.cpus[cpu ?? t]));
+    return scenario.threads.map(
+      ({ cpu }, t) =>
+        () =>
+          this.#start(t, this.#twin!.cpus[cpu ?? t]),
+    );
   }
 
   end(run: Run): void {
@@ -92,7 +96,10 @@ export class ScenarioProgram implements Program {
     this.#call(this.#explorer.export('explore/finish.js', 'closeAll') as Stoppable, this.#twin);
     const { live } = inspect(region, mayLose);
     const left = `${live[0]} tasks, ${live[1]} contexts, ${live[2]} counters are left when all is closed`;
-    claim(live.every((count) => count <= mayLose), left);
+    claim(
+      live.every((count) => count <= mayLose),
+      left,
+    );
   }
 
   /** The first thread cleans up after the dead one, unless the scenario has done so. */

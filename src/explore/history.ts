@@ -30,7 +30,7 @@ export const REPRODUCED: readonly Reproduced[] = [
   },
   {
     bug: 'H02c',
-    title: 'the exit comes between publication and the opener\'s reference',
+    title: "the exit comes between publication and the opener's reference",
     scenario: 'exit-attach-fresh',
     mutant: 'reference-after-publication',
   },
@@ -110,12 +110,13 @@ export const IMPOSSIBLE: readonly Impossible[] = [
   {
     bug: 'H15',
     title: 'group detach and list removal in two sections',
-    reason: 'both are done by the owner without a safepoint between; readers see the sequence number odd (read-close)',
+    reason:
+      'both are done by the owner without a safepoint between; readers see the sequence number odd (read-close)',
   },
   {
     bug: 'H17',
     title: 'a read interrupt that comes too late',
-    reason: 'nobody reads another thread\'s PMU: readers take what the owner wrote (read-switch)',
+    reason: "nobody reads another thread's PMU: readers take what the owner wrote (read-switch)",
   },
   {
     bug: 'H21',
@@ -125,7 +126,8 @@ export const IMPOSSIBLE: readonly Impossible[] = [
   {
     bug: 'H22',
     title: 'close against inherit: a reference count rises from zero',
-    reason: 'children are counted by a word that only the owner of the family writes; close and fork are both its own',
+    reason:
+      'children are counted by a word that only the owner of the family writes; close and fork are both its own',
   },
   {
     bug: 'H24',
@@ -135,11 +137,11 @@ export const IMPOSSIBLE: readonly Impossible[] = [
   {
     bug: 'H25',
     title: 'a failed fork against close',
-    reason: 'a failed fork is undone before the owner\'s next safepoint, where a close can come in',
+    reason: "a failed fork is undone before the owner's next safepoint, where a close can come in",
   },
   {
     bug: 'H31',
-    title: 'the parent\'s context cannot be pinned in fork',
+    title: "the parent's context cannot be pinned in fork",
     reason: 'fork needs no pin: only the forking thread could exchange the context',
   },
   {
@@ -147,18 +149,27 @@ export const IMPOSSIBLE: readonly Impossible[] = [
     title: 'a child inherits from a leader that is being closed',
     reason: 'close and fork are both done by the owner, one after the other',
   },
-  { bug: 'H35', title: 'two openers validate one leader before locking', reason: 'groups do not move between contexts' },
+  {
+    bug: 'H35',
+    title: 'two openers validate one leader before locking',
+    reason: 'groups do not move between contexts',
+  },
   {
     bug: 'H36',
     title: 'references of pending task work at exit',
-    reason: 'no work is queued on a task; what waits for a thread is handed on when it ends (end-open, reap-open)',
+    reason:
+      'no work is queued on a task; what waits for a thread is handed on when it ends (end-open, reap-open)',
   },
   {
     bug: 'H37',
     title: 'release waits for a callback that only the waiter can run',
     reason: 'nobody waits for another thread',
   },
-  { bug: 'H39', title: 'a PMU is unregistered under its events', reason: 'a PMU lives as long as its thread' },
+  {
+    bug: 'H39',
+    title: 'a PMU is unregistered under its events',
+    reason: 'a PMU lives as long as its thread',
+  },
   {
     bug: 'H41',
     title: 'overflow on one CPU while the event is removed on another',
@@ -168,7 +179,8 @@ export const IMPOSSIBLE: readonly Impossible[] = [
   {
     bug: 'H44',
     title: 'clone marking races with unclone',
-    reason: 'fork and unclone are done by the owner alone (clone-fork); a clone\'s link holds a reference until then',
+    reason:
+      "fork and unclone are done by the owner alone (clone-fork); a clone's link holds a reference until then",
   },
   {
     bug: 'H45',
@@ -177,7 +189,8 @@ export const IMPOSSIBLE: readonly Impossible[] = [
   },
   {
     bug: 'H48',
-    title: 'a CPU\'s context is freed after hotplug',
-    reason: 'a thread\'s context is a slot like any other; a thread that takes a used thread slot makes its own',
+    title: "a CPU's context is freed after hotplug",
+    reason:
+      "a thread's context is a slot like any other; a thread that takes a used thread slot makes its own",
   },
 ];

@@ -81,22 +81,17 @@ function* construct(
   return yield* (Object.create(prototype) as Required<Constructed>).$construct(...values);
 }
 
-/** `array.method(callback)` for a callback that may stop. */
+/** `array.method(callback)` for a callback that may stop: every result first, then the method on those. */
 function* each(
   array: readonly unknown[],
   method: string,
   callback: (item: unknown, index: number) => Generator<undefined, unknown>,
 ): Generator<undefined, unknown> {
+  if (method !== 'map' && method !== 'forEach' && method !== 'filter')
+    throw new Error(`the explorer does not know ${method} with a callback that uses memory`);
   const results: unknown[] = [];
-  for (const [index, item] of array.entries()) {
-    const result = yield* callback(item, index);
-    if (method === 'some' && result) return true;
-    if (method === 'every' && !result) return false;
-    if (method === 'find' && result) return item;
-    if (method !== 'filter' || result) results.push(method === 'filter' ? item : result);
-  }
-  if (method === 'some' || method === 'every') return method === 'every';
-  return method === 'map' || method === 'filter' ? results : undefined;
+  for (const [index, item] of array.entries()) results.push(yield* callback(item, index));
+  return method === 'filter' ? array.filter((_, index) => results[index]) : results;
 }
 
 /** Methods that write many elements: byte by byte when the array is the region's. */

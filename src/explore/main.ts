@@ -43,7 +43,8 @@ export function main(args: readonly string[], host: Host): number {
   }
   if (options.list) return list(host);
   if (options.mutants) return exploreMutants(host, options);
-  const scenarios = options.names.length === 0 ? SCENARIOS : options.names.map((name) => scenarioByName(name)!);
+  const scenarios =
+    options.names.length === 0 ? SCENARIOS : options.names.map((name) => scenarioByName(name)!);
   if (options.schedule !== undefined) return repeat(host, scenarios[0]!, options);
   return exploreAll(host, scenarios, options.mutant);
 }
@@ -67,7 +68,8 @@ function parseName(options: Options, name: string): string | undefined {
   const bug = REPRODUCED.find((one) => one.bug === name);
   if (bug !== undefined) options.names.push(bug.scenario);
   if (bug !== undefined) return undefined;
-  if (scenarioByName(name) === undefined) return `there is no scenario "${name}": see npm run explore -- --list`;
+  if (scenarioByName(name) === undefined)
+    return `there is no scenario "${name}": see npm run explore -- --list`;
   options.names.push(name);
   return undefined;
 }
@@ -139,9 +141,12 @@ function show(host: Host, explorer: Explorer, { scenario, found, lifetime }: Exp
   const program = explorer.program(scenario, lifetime);
   const run = replay(program, trail);
   showRun(host, explorer, scenario, run);
-  const again = run.failure?.error.message === failure.error.message ? '' : ' (the repetition ended otherwise)';
+  const again =
+    run.failure?.error.message === failure.error.message ? '' : ' (the repetition ended otherwise)';
   const mutant = explorer.mutant === undefined ? '' : ` --mutant ${explorer.mutant.name}`;
-  host.print(`repeat: npm run explore -- ${scenario.name}${mutant} --schedule '${encodeSchedule(trail)}'${again}\n`);
+  host.print(
+    `repeat: npm run explore -- ${scenario.name}${mutant} --schedule '${encodeSchedule(trail)}'${again}\n`,
+  );
 }
 
 function showRun(host: Host, explorer: Explorer, scenario: Scenario, run: Run): void {
@@ -150,7 +155,8 @@ function showRun(host: Host, explorer: Explorer, scenario: Scenario, run: Run): 
   host.print(tableOf(run, { layout: layoutOf(capacitiesOf(scenario)), sites, locate: host.locate }));
   const { failure } = run;
   if (failure === undefined) host.print('every promise holds at the end of this schedule');
-  else host.print(`${failure.thread < 0 ? 'at the end' : `thread ${failure.thread}`}: ${failure.error.message}`);
+  else
+    host.print(`${failure.thread < 0 ? 'at the end' : `thread ${failure.thread}`}: ${failure.error.message}`);
 }
 
 function repeat(host: Host, scenario: Scenario, options: Options): number {

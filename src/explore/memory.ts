@@ -36,6 +36,7 @@ export interface Access {
   readonly value: number;
   /** What a compareExchange puts there. */
   readonly replacement: number;
+  /** Number of the place in the source (transform.ts). */
   readonly site: number;
 }
 
@@ -70,6 +71,10 @@ export class Memory {
   /** Every access with the thread's number, in order; the caller asks for it by setting an array. */
   trail: number[] | undefined;
 
+  /** Operands of the access that is being asked for or performed. */
+  #value = 0;
+  #replacement = 0;
+  #isAtomic = false;
   /** Accesses made while nobody was scheduled. */
   #alone = 0;
   #i32: Int32Array = new Int32Array(0);
@@ -109,108 +114,116 @@ export class Memory {
 
   /** `object[index]`. */
   readonly read = (object: unknown, index: number, site: number): unknown => {
-    if (object === this.i32) return this.#request('i32', 'load', index, site, 0, 0, false);
-    if (object === this.f64) return this.#request('f64', 'load', index, site, 0, 0, false);
-    if (object === this.u8) return this.#request('u8', 'load', index, site, 0, 0, false);
-    return (object as Record<number, unknown>)[index];
+    const view = this.#viewOf(object);
+    if (view === undefined) return (object as Record<number, unknown>)[index];
+    return this.#request(view, 'load', index, site);
   };
 
   /** `object[index] = value`. */
   readonly write = (object: unknown, index: number, value: unknown, site: number): unknown => {
-    if (object === this.i32) return this.#request('i32', 'store', index, site, value as number, 0, false);
-    if (object === this.f64) return this.#request('f64', 'store', index, site, value as number, 0, false);
-    if (object === this.u8) return this.#request('u8', 'store', index, site, value as number, 0, false);
-    (object as Record<number, unknown>)[index] = value;
-    return value;
+    const view = this.#viewOf(object);
+    if (view === undefined) {
+      (object as Record<number, unknown>)[index] = value;
+      return value;
+    }
+    this.#value = value as number;
+    return this.#request(view, 'store', index, site);
   };
 
   /** `Atomics.operation(object, index, value, replacement)`. */
   readonly atomic = (
     operation: string,
     site: number,
-    object: unknown,
-    index: number,
-    value: number = 0,
-    replacement: number = 0,
+    ...[object, index, value = 0, replacement = 0]: [unknown, number, number?, number?]
   ): unknown => {
-    if (object !== this.i32) throw new Error(`Atomics.${operation} on something that is not the region's words`);
-    return this.#request('i32', operation as Operation, index, site, value, replacement, true);
+    if (object !== this.i32)
+      throw new Error(`Atomics.${operation} on something that is not the region's words`);
+    this.#value = value;
+    this.#replacement = replacement;
+    this.#isAtomic = true;
+    const result = this.#request('i32', operation as Operation, index, site);
+    this.#isAtomic = false;
+    return result;
   };
+
+  #viewOf(object: unknown): View | undefined {
+    if (object === this.i32) return 'i32';
+    if (object === this.f64) return 'f64';
+    return object === this.u8 ? 'u8' : undefined;
+  }
 
   /** Performs an access that had to wait. */
   perform(access: Access): number {
-    if (this.performed[access.thread]!++ > MAX_ACCESSES) throw new Error('the thread does not come to an end');
-    this.trail?.push(access.thread);
-    return this.#perform(access);
+    this.#value = access.value;
+    this.#replacement = access.replacement;
+    return this.#performNow(access.view, access.operation, access.index, access.thread);
   }
 
-  #request(
-    view: View,
-    operation: Operation,
-    index: number,
-    site: number,
-    value: number,
-    replacement: number,
-    isAtomic: boolean,
-  ): unknown {
+  /** Performs what the running thread asks for if that concerns nobody else; else it waits in `pending`. */
+  #request(view: View, operation: Operation, index: number, site: number): unknown {
     const { thread } = this;
     const first = view === 'i32' ? index : view === 'f64' ? index * 2 : index >>> 2;
     const last = view === 'f64' ? first + 1 : first;
     if (!(last < this.#shared.length)) throw new Error(`${view}[${index}] is outside of the region`);
-    const writes = operation !== 'load';
-    const access = {
-      thread, view, operation, isAtomic, index, first, last, writes, value, replacement, site,
-    }; // prettier-ignore
     if (thread === NOBODY) {
-      if (this.#alone++ > MAX_ACCESSES) throw new Error('what comes after the threads does not come to an end');
-      return this.#perform(access);
+      if (this.#alone++ > MAX_ACCESSES)
+        throw new Error('what comes after the threads does not come to an end');
+      return this.#perform(view, operation, index);
     }
     if (this.fuse[thread] === this.performed[thread]) {
       this.pending = DEATH;
       return YIELD;
     }
-    if (this.all || this.#isShared(access)) {
-      this.pending = access;
-      return YIELD;
-    }
-    return this.perform(access);
+    const writes = operation !== 'load';
+    if (!this.#isShared(first, last, writes) && !this.all)
+      return this.#performNow(view, operation, index, thread);
+    this.pending = {
+      thread,
+      view,
+      operation,
+      isAtomic: this.#isAtomic,
+      index,
+      first,
+      last,
+      writes,
+      value: this.#value,
+      replacement: this.#replacement,
+      site,
+    };
+    return YIELD;
   }
 
-  #isShared({ thread, first, last, writes }: Access): boolean {
-    let isShared = this.#shared[first]! + this.#shared[last]! > 0;
-    const others = this.concurrent[thread]! & ~(1 << thread);
-    for (let word = first; word <= last; word++) {
-      if (writes) this.#writers[word]! |= 1 << thread;
-      else this.#readers[word]! |= 1 << thread;
-      const conflicts = this.#writers[word]! | (writes ? this.#readers[word]! : 0);
-      if ((conflicts & others) === 0 || this.#shared[word] === 1) continue;
-      this.#shared[word] = 1;
-      this.grew = true;
-      isShared = true;
-    }
-    return isShared;
+  /** Is one of the words used by others, too? */
+  #isShared(first: number, last: number, writes: boolean): boolean {
+    const isShared = this.#noteUse(first, writes);
+    return last === first ? isShared : this.#noteUse(last, writes) || isShared;
   }
 
-  #perform({ view, operation, index, value, replacement }: Access): number {
-    if (view === 'f64') {
-      if (operation === 'store') this.#f64[index] = value;
-      return operation === 'store' ? value : this.#f64[index]!;
-    }
-    if (view === 'u8') {
-      if (operation === 'store') this.#u8[index] = value;
-      return operation === 'store' ? value : this.#u8[index]!;
-    }
-    switch (operation) {
-      case 'load':
-        return this.#i32[index]!;
-      case 'store':
-        this.#i32[index] = value;
-        return value;
-      case 'compareExchange':
-        return Atomics.compareExchange(this.#i32, index, value, replacement);
-      default:
-        return Atomics[operation](this.#i32, index, value);
-    }
+  #noteUse(word: number, writes: boolean): boolean {
+    if (this.#shared[word] === 1) return true;
+    const bit = 1 << this.thread;
+    if (writes) this.#writers[word]! |= bit;
+    else this.#readers[word]! |= bit;
+    const conflicts = this.#writers[word]! | (writes ? this.#readers[word]! : 0);
+    if ((conflicts & this.concurrent[this.thread]! & ~bit) === 0) return false;
+    this.#shared[word] = 1;
+    this.grew = true;
+    return true;
+  }
+
+  #performNow(view: View, operation: Operation, index: number, thread: number): number {
+    if (this.performed[thread]!++ > MAX_ACCESSES) throw new Error('the thread does not come to an end');
+    this.trail?.push(thread);
+    return this.#perform(view, operation, index);
+  }
+
+  #perform(view: View, operation: Operation, index: number): number {
+    const array = view === 'i32' ? this.#i32 : view === 'f64' ? this.#f64 : this.#u8;
+    if (operation === 'load') return array[index]!;
+    if (operation === 'store') return (array[index] = this.#value);
+    if (operation === 'compareExchange')
+      return Atomics.compareExchange(this.#i32, index, this.#value, this.#replacement);
+    return Atomics[operation](this.#i32, index, this.#value);
   }
 }
 

@@ -160,7 +160,8 @@ class Inspection {
 
   #taskContext(task: number, state: number): void {
     const context = this.#word(0, task, K_CONTEXT);
-    if (state === TASK_EXITED) claim(context === TOMBSTONE, `task ${task} has exited and has context ${context}`);
+    if (state === TASK_EXITED)
+      claim(context === TOMBSTONE, `task ${task} has exited and has context ${context}`);
     if (context <= 0) return;
     claim(this.#word(1, context, C_REFS) > 0, `task ${task} has the free context ${context}`);
     const owner = this.#word(1, context, C_TASK);
@@ -168,26 +169,14 @@ class Inspection {
   }
 
   #contexts(): number {
-    const { i32, layout } = this.#region;
-    const used = i32[H_CONTEXTS_USED]!;
-    const refs = new Int32Array(used + 1);
+    const used = this.#region.i32[H_CONTEXTS_USED]!;
+    const refs = this.#contextReferences(used);
     const pins = new Int32Array(used + 1);
-    for (let task = 1; task <= i32[H_TASKS_USED]!; task++) {
-      const context = this.#word(0, task, K_CONTEXT);
-      if (this.#word(0, task, K_STATE) === TASK_LIVE && context > 0) refs[context]!++;
-    }
-    for (let thread = 0; thread < layout.threads; thread++) refs[i32[threadWord(layout, thread) + T_CONTEXT]!]!++;
-    for (let counter = 1; counter <= i32[H_COUNTERS_USED]!; counter++) {
-      if (this.#isCounter(counter)) refs[this.#word(2, counter, R_CONTEXT)]!++;
-    }
     for (const operation of this.#operations) {
       if (this.#word(2, operation, O_KIND) !== DO_INSTALL) continue;
       pins[this.#word(2, this.#word(2, operation, O_TARGET), R_CONTEXT)]!++;
     }
     let live = 0;
-    for (let context = 1; context <= used; context++) {
-      if (this.#word(1, context, C_REFS) > 0) refs[this.#word(1, context, C_PARENT)]!++;
-    }
     for (let context = 1; context <= used; context++) {
       const claimed = this.#word(1, context, C_REFS);
       claim(claimed >= 0, `context ${context} has ${claimed} references`);
@@ -201,6 +190,25 @@ class Inspection {
     return live;
   }
 
+  /** By context: who refers to it. */
+  #contextReferences(used: number): Int32Array {
+    const { i32, layout } = this.#region;
+    const refs = new Int32Array(used + 1);
+    for (let task = 1; task <= i32[H_TASKS_USED]!; task++) {
+      const context = this.#word(0, task, K_CONTEXT);
+      if (this.#word(0, task, K_STATE) === TASK_LIVE && context > 0) refs[context]!++;
+    }
+    for (let thread = 0; thread < layout.threads; thread++)
+      refs[i32[threadWord(layout, thread) + T_CONTEXT]!]!++;
+    for (let counter = 1; counter <= i32[H_COUNTERS_USED]!; counter++) {
+      if (this.#isCounter(counter)) refs[this.#word(2, counter, R_CONTEXT)]!++;
+    }
+    for (let context = 1; context <= used; context++) {
+      if (this.#word(1, context, C_REFS) > 0) refs[this.#word(1, context, C_PARENT)]!++;
+    }
+    return refs;
+  }
+
   #chain(context: number): void {
     let listed = 0;
     let reading = 0;
@@ -211,20 +219,29 @@ class Inspection {
       seen.add(c);
       const packed = this.#word(2, c, R_PACKED);
       claim((packed & CHAINED) !== 0, `counter ${c} is chained in context ${context} and does not know it`);
-      claim(this.#word(2, c, R_CONTEXT) === context, `counter ${c} is chained in context ${context}, not its own`);
+      claim(
+        this.#word(2, c, R_CONTEXT) === context,
+        `counter ${c} is chained in context ${context}, not its own`,
+      );
       if ((packed & LISTED) !== 0) listed++;
       if ((packed & LISTED) !== 0 && needsReading(packed)) reading++;
       last = c;
     }
     for (const c of seen) {
       const leader = this.#word(2, c, R_LEADER);
-      claim(leader === c || seen.has(leader), `counter ${c} follows leader ${leader}, which is not in its context`);
+      claim(
+        leader === c || seen.has(leader),
+        `counter ${c} follows leader ${leader}, which is not in its context`,
+      );
       claim(this.#word(2, leader, R_LEADER) === leader, `counter ${c} follows ${leader}, which leads nobody`);
     }
     const count = this.#word(1, context, C_COUNT);
     claim(count === listed, `context ${context} counts ${count} counters, ${listed} are listed`);
     const stat = this.#word(1, context, C_STAT);
-    claim(stat === reading, `context ${context} counts ${stat} counters that need a reading, it has ${reading}`);
+    claim(
+      stat === reading,
+      `context ${context} counts ${stat} counters that need a reading, it has ${reading}`,
+    );
     claim(this.#word(1, context, C_LAST) === last, `the last counter of context ${context} is not the last`);
   }
 
@@ -237,7 +254,10 @@ class Inspection {
       this.#place(2, counter, 'counters in use');
       const chained = (this.#word(2, counter, R_PACKED) & CHAINED) !== 0;
       const context = this.#word(2, counter, R_CONTEXT);
-      claim(!chained || this.#isInChain(context, counter), `counter ${counter} is not in its context's chain`);
+      claim(
+        !chained || this.#isInChain(context, counter),
+        `counter ${counter} is not in its context's chain`,
+      );
       if (this.#word(2, counter, R_PARENT) === 0) this.#family(counter);
     }
     return live;

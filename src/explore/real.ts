@@ -30,17 +30,25 @@ export function beginRound(scenario: Scenario): RealRound {
   return { scenario, world, given: scenario.setup(world) };
 }
 
-/** Runs one thread's body; returns its result, and the Cpus as they are then (own first, then those it made). */
+export interface BodyEnd {
+  readonly result: unknown;
+  /** The thread's Cpu as it is then; none when the body makes its own. */
+  readonly cpu: PackedCpu | undefined;
+  /** Those it made. */
+  readonly made: readonly PackedCpu[];
+}
+
+/** Runs one thread's body. */
 export function runBody(
   scenario: Scenario,
   thread: number,
-  input: { readonly buffer: SharedArrayBuffer; readonly cpu: PackedCpu; readonly given: unknown },
-): { readonly result: unknown; readonly cpus: readonly PackedCpu[] } {
+  input: { readonly buffer: SharedArrayBuffer; readonly cpu: PackedCpu | undefined; readonly given: unknown },
+): BodyEnd {
   const region = Region.open(input.buffer);
-  const cpu = unpackCpu(region, input.cpu);
+  const cpu = input.cpu && unpackCpu(region, input.cpu);
   const world: World = { region, cpus: [] };
-  const result = scenario.threads[thread]!.body(world, cpu, input.given);
-  return { result, cpus: [cpu, ...world.cpus].map(packCpu) };
+  const result = scenario.threads[thread]!.body(world, cpu!, input.given);
+  return { result, cpu: cpu && packCpu(cpu), made: world.cpus.map(packCpu) };
 }
 
 /** Takes the Cpus back, and checks what the explorer checks. */
@@ -59,7 +67,9 @@ export function endRound(round: RealRound, results: readonly unknown[]): void {
 }
 
 export function packCpu(cpu: Cpu): PackedCpu {
-  const numbers = Object.entries(cpu).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  const numbers = Object.entries(cpu).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
   return { numbers, raw: cpu.raw, delta: cpu.delta, pmuNow: (cpu.pmu as StepPmu).now };
 }
 

@@ -40,7 +40,6 @@ export class Run {
   dead = 0;
   readonly #threads: readonly (() => Body)[];
   readonly #bodies: (Body | undefined)[];
-  #over = 0;
 
   constructor(program: Program) {
     this.program = program;
@@ -121,7 +120,6 @@ export class Run {
   }
 
   #end(t: number): void {
-    this.#over |= 1 << t;
     this.pending[t] = undefined;
     this.program.after.forEach((before, waiting) => {
       if (before === t && this.failure === undefined) this.#start(waiting);

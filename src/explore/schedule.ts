@@ -12,6 +12,8 @@ export function encodeSchedule(trail: readonly number[]): string {
 /** undefined when it is not a schedule. */
 export function decodeSchedule(word: string): number[] | undefined {
   if (!WORD.test(word)) return undefined;
-  const digits = word.replace(/(\d)\{(\d+)\}/g, (_all, digit: string, count: string) => digit.repeat(Number(count)));
+  const digits = word.replace(/(\d)\{(\d+)\}/g, (_all, digit: string, count: string) =>
+    digit.repeat(Number(count)),
+  );
   return [...digits].map(Number);
 }

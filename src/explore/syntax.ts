@@ -52,27 +52,30 @@ export function readModule(name: string, source: string): Module {
 }
 
 function readStatement(module: Module, statement: AnyNode): void {
-  if (statement.type === 'ImportDeclaration') {
-    const from = resolve(module.name, String(statement.source.value));
-    for (const specifier of statement.specifiers) {
-      if (specifier.type !== 'ImportSpecifier') throw unknown(module, specifier, 'an import without a name');
-      const imported = specifier.imported;
-      module.imports.set(specifier.local.name, {
-        module: from,
-        name: imported.type === 'Identifier' ? imported.name : String(imported.value),
-      });
-    }
-    return;
+  if (statement.type === 'ImportDeclaration') readImport(module, statement);
+  else if (statement.type === 'ExportNamedDeclaration') {
+    if (statement.declaration) readDeclaration(module, statement.declaration as AnyNode);
+  } else readDeclaration(module, statement);
+}
+
+function readImport(module: Module, statement: AnyNode & { type: 'ImportDeclaration' }): void {
+  const from = resolve(module.name, String(statement.source.value));
+  for (const specifier of statement.specifiers) {
+    if (specifier.type !== 'ImportSpecifier') throw unknown(module, specifier, 'an import without a name');
+    const { imported } = specifier;
+    const name = imported.type === 'Identifier' ? imported.name : String(imported.value);
+    module.imports.set(specifier.local.name, { module: from, name });
   }
-  const isExport = statement.type === 'ExportNamedDeclaration';
-  const declaration = isExport ? (statement.declaration as AnyNode | null | undefined) : statement;
-  if (declaration?.type === 'FunctionDeclaration') {
+}
+
+function readDeclaration(module: Module, declaration: AnyNode): void {
+  if (declaration.type === 'FunctionDeclaration') {
     module.functions.set(declaration.id!.name, declaration);
-  } else if (declaration?.type === 'ClassDeclaration') {
+  } else if (declaration.type === 'ClassDeclaration') {
     const parent = declaration.superClass;
     const isForeign = parent?.type === 'Identifier' && QUIET_GLOBALS.has(parent.name);
     (isForeign ? module.foreignClasses : module.classes).add(declaration.id!.name);
-  } else if (declaration?.type === 'VariableDeclaration') {
+  } else if (declaration.type === 'VariableDeclaration') {
     for (const { id, init } of declaration.declarations) {
       if (id.type === 'Identifier' && init?.type === 'ArrowFunctionExpression')
         module.functions.set(id.name, init);
@@ -96,15 +99,12 @@ export class Loudness {
 
   constructor(modules: ReadonlyMap<string, Module>) {
     this.#modules = modules;
-    for (let grew = true; grew; ) {
-      grew = false;
-      for (const module of modules.values()) {
-        for (const node of module.functions.values()) {
-          if (this.#loud.has(node) || !this.isLoud(module, node)) continue;
-          this.#loud.add(node);
-          grew = true;
-        }
-      }
+    const all = [...modules.values()].flatMap((module) =>
+      [...module.functions.values()].map((node) => ({ module, node })),
+    );
+    for (let before = -1; before !== this.#loud.size; ) {
+      before = this.#loud.size;
+      for (const { module, node } of all) if (this.isLoud(module, node)) this.#loud.add(node);
     }
   }
 

@@ -76,5 +76,7 @@ function sharedWords(steps: readonly Step[]): Set<number> {
     note(access.first, access);
     if (access.last !== access.first) note(access.last, access);
   }
-  return new Set([...users].filter(([, user]) => user.threads.size > 1 && user.written).map(([word]) => word));
+  return new Set(
+    [...users].filter(([, user]) => user.threads.size > 1 && user.written).map(([word]) => word),
+  );
 }

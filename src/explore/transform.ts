@@ -11,7 +11,15 @@
  * no callback of `map` …) is an error, and a shared array that still gets into untransformed code throws there.
  */
 import type { AnyNode, AssignmentExpression, CallExpression, Class } from 'acorn';
-import { type FunctionNode, Loudness, type Module, childrenOf, localFunctions, resolve, unknown } from './syntax.ts';
+import {
+  type FunctionNode,
+  Loudness,
+  type Module,
+  childrenOf,
+  localFunctions,
+  resolve,
+  unknown,
+} from './syntax.ts';
 
 /** Where in the source an access is. */
 export interface Site {
@@ -33,6 +41,8 @@ const REFUSED = new Set(
     ' ',
   ),
 );
+
+const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
 export class Transformer {
   readonly sites: Site[] = [];
@@ -67,22 +77,19 @@ export class Transformer {
       const from = resolve(this.#module.name, String(statement.source.value));
       return `const { ${names.join(', ')} } = $require('${from}');`;
     }
-    if (statement.type === 'ExportNamedDeclaration') {
-      const declaration = statement.declaration as AnyNode | null | undefined;
-      if (!declaration) throw unknown(this.#module, statement, 'an export without a declaration');
-      if (declaration.type === 'VariableDeclaration') {
-        for (const { id } of declaration.declarations) if (id.type === 'Identifier') exported.push(id.name);
-      } else exported.push((declaration as { id: { name: string } }).id.name);
-      return this.#declaration(declaration, isStrict);
-    }
-    return this.#declaration(statement, isStrict);
+    if (statement.type !== 'ExportNamedDeclaration') return this.#declaration(statement, isStrict);
+    const declaration = statement.declaration as AnyNode | null | undefined;
+    if (!declaration) throw unknown(this.#module, statement, 'an export without a declaration');
+    exported.push(...declaredNames(declaration));
+    return this.#declaration(declaration, isStrict);
   }
 
   #declaration(node: AnyNode, isStrict: boolean): string {
     if (node.type === 'FunctionDeclaration')
       return this.#loud(node) ? this.#generator(node, node.id!.name) : this.#plain(node);
     if (node.type === 'ClassDeclaration') return this.#class(node);
-    if (isStrict && this.#loud(node)) throw unknown(this.#module, node, 'memory used while a module is loaded');
+    if (isStrict && this.#loud(node))
+      throw unknown(this.#module, node, 'memory used while a module is loaded');
     return this.#plain(node);
   }
 
@@ -172,6 +179,14 @@ export class Transformer {
     if (node.type === 'PrivateIdentifier') return `$p_${node.name}`;
     if (REFUSED.has(node.type)) throw unknown(this.#module, node, node.type);
     if (!this.#active) return this.#splice(node);
+    if (FUNCTIONS.has(node.type)) {
+      if (this.#loud(node)) throw unknown(this.#module, node, 'a nested function that uses memory');
+      return this.#plain(node);
+    }
+    return this.#expression(node);
+  }
+
+  #expression(node: AnyNode): string {
     switch (node.type) {
       case 'MemberExpression':
         return node.computed ? this.#read(node) : this.#splice(node);
@@ -187,11 +202,6 @@ export class Transformer {
         return this.#update(node);
       case 'ExpressionStatement':
         return this.#expressionStatement(node);
-      case 'FunctionDeclaration':
-      case 'FunctionExpression':
-      case 'ArrowFunctionExpression':
-        if (this.#loud(node)) throw unknown(this.#module, node, 'a nested function that uses memory');
-        return this.#plain(node);
       default:
         return this.#splice(node);
     }
@@ -216,7 +226,8 @@ export class Transformer {
   }
 
   #read(node: AnyNode & { type: 'MemberExpression' }): string {
-    if (node.optional || node.object.type === 'Super') throw unknown(this.#module, node, 'this kind of element access');
+    if (node.optional || node.object.type === 'Super')
+      throw unknown(this.#module, node, 'this kind of element access');
     const object = this.#emit(node.object as AnyNode);
     return access(`$rd(${object}, ${this.#emit(node.property as AnyNode)}, ${this.#site(node)})`);
   }
@@ -224,7 +235,7 @@ export class Transformer {
   #assignment(node: AssignmentExpression & AnyNode): string {
     const left = node.left as AnyNode;
     if (left.type !== 'MemberExpression' || !left.computed) {
-      if (/Pattern$/.test(left.type) && this.#loud(left))
+      if (left.type.endsWith('Pattern') && this.#loud(left))
         throw unknown(this.#module, node, 'a pattern that assigns to elements');
       return this.#splice(node);
     }
@@ -321,6 +332,11 @@ export class Transformer {
     if (!classes.has(callee.name) && !imports.has(callee.name)) return this.#splice(node);
     return `(yield* $new(${callee.name}, [${this.#arguments(node)}]))`;
   }
+}
+
+function declaredNames(declaration: AnyNode): string[] {
+  if (declaration.type !== 'VariableDeclaration') return [(declaration as { id: { name: string } }).id.name];
+  return declaration.declarations.flatMap(({ id }) => (id.type === 'Identifier' ? [id.name] : []));
 }
 
 function access(call: string): string {

@@ -26,19 +26,26 @@ export function nameOfPlace(layout: Layout, view: View, index: number): string {
   const byte = index * (view === 'i32' ? 4 : view === 'f64' ? 8 : 1);
   const { threadsAt, namesAt, totalsAt, tasksAt, contextsAt, countersAt, ringsAt } = layout;
   if (byte < threadsAt) return `header ${named('header', view, byte)}`;
-  if (byte < namesAt) return slot('thread', view, byte - threadsAt, layouts.THREAD_BYTES, 0);
-  if (byte < totalsAt) return slot('name', view, byte - namesAt, layouts.NAME_BYTES, 0);
+  if (byte < namesAt) return slot('thread', view, byte - threadsAt, { size: layouts.THREAD_BYTES, first: 0 });
+  if (byte < totalsAt) return slot('name', view, byte - namesAt, { size: layouts.NAME_BYTES, first: 0 });
   if (byte < tasksAt) return total(layout, byte - totalsAt);
-  if (byte < contextsAt) return slot('task', view, byte - tasksAt, layouts.TASK_BYTES, 1);
-  if (byte < countersAt) return slot('context', view, byte - contextsAt, layouts.CONTEXT_BYTES, 1);
-  if (byte < ringsAt) return slot('counter', view, byte - countersAt, layouts.COUNTER_BYTES, 1);
+  if (byte < contextsAt) return slot('task', view, byte - tasksAt, { size: layouts.TASK_BYTES, first: 1 });
+  if (byte < countersAt)
+    return slot('context', view, byte - contextsAt, { size: layouts.CONTEXT_BYTES, first: 1 });
+  if (byte < ringsAt)
+    return slot('counter', view, byte - countersAt, { size: layouts.COUNTER_BYTES, first: 1 });
   const number = Math.floor((byte - ringsAt) / layouts.RING_BYTES);
   const inSlot = (byte - ringsAt) % layouts.RING_BYTES;
   const thread = Math.floor(number / layout.ring);
   return `thread ${thread} ring[${number % layout.ring}] ${named('ring', view, inSlot)}`;
 }
 
-function slot(part: keyof typeof WORDS, view: View, byte: number, size: number, first: number): string {
+function slot(
+  part: keyof typeof WORDS,
+  view: View,
+  byte: number,
+  { size, first }: { size: number; first: number },
+): string {
   const number = Math.floor(byte / size) + first;
   return `${part} ${number} ${named(part, view, byte % size)}`;
 }
@@ -46,7 +53,10 @@ function slot(part: keyof typeof WORDS, view: View, byte: number, size: number, 
 function total(layout: Layout, byte: number): string {
   const number = Math.floor(byte / layouts.NAME_TOTAL_BYTES);
   const double = (byte % layouts.NAME_TOTAL_BYTES) / 8;
-  const what = double < layouts.NT_F64_SUM ? ['exits', 'starts'][double]! : `sum[${eventName(double - layouts.NT_F64_SUM)}]`;
+  const what =
+    double < layouts.NT_F64_SUM
+      ? ['exits', 'starts'][double]!
+      : `sum[${eventName(double - layouts.NT_F64_SUM)}]`;
   return `thread ${Math.floor(number / layout.names)} name ${number % layout.names} ${what}`;
 }
 
@@ -75,7 +85,13 @@ function namesOf(prefix: RegExp): Map<number, string> {
   const names = new Map<number, string>();
   for (const [name, value] of Object.entries(layouts)) {
     if (typeof value !== 'number' || !prefix.test(name) || names.has(value)) continue;
-    names.set(value, name.replace(/^[A-Z]+_(F64_)?/, '').toLowerCase().replaceAll('_', ' '));
+    names.set(
+      value,
+      name
+        .replace(/^[A-Z]+_(F64_)?/, '')
+        .toLowerCase()
+        .replaceAll('_', ' '),
+    );
   }
   return names;
 }

@@ -25,7 +25,10 @@ describe('npm run explore', () => {
     [['slab-last', '--schedule', '01x'], /^explore: "01x" is not a schedule: it is made of thread numbers/],
     [['slab-last', '--schedule'], /^explore: this schedule does not fit/],
     [['--schedule', '01'], /^explore: a schedule belongs to one scenario/],
-    [['slab-last', '--schedule', '0101010101010101010101'], /^explore: this schedule does not fit: at step \d+ thread/],
+    [
+      ['slab-last', '--schedule', '0101010101010101010101'],
+      /^explore: this schedule does not fit: at step \d+ thread/,
+    ],
     [['--mutant', 'nobody'], /^explore: there is no mutant "nobody"/],
     [['--what'], /^explore: there is no option "--what"/],
   ];

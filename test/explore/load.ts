@@ -3,8 +3,8 @@ import type { Sources } from '#explore/link.js';
 import type { Host } from '#explore/main.js';
 
 interface Loader {
-  readSources(): Sources;
-  locator(): Host['locate'];
+  readonly readSources: () => Sources;
+  readonly locator: () => Host['locate'];
 }
 
 const { readSources, locator } = (await import(

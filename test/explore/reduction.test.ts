@@ -46,7 +46,11 @@ function* nothing(): Body {
 }
 
 /** The different ends, and in how many schedules they were found. */
-function endsOf(program: Program, read: () => string, options: SearchOptions = {}): { ends: string[]; schedules: number } {
+function endsOf(
+  program: Program,
+  read: () => string,
+  options: SearchOptions = {},
+): { ends: string[]; schedules: number } {
   const ends = new Set<string>();
   program.memory.forget();
   const { schedules, found } = search(program, {
@@ -84,7 +88,7 @@ describe('partial-order reduction', () => {
     assert.equal(ends.length, 3);
   });
 
-  test('two threads in Dekker\'s pattern see each other at least once', () => {
+  test("two threads in Dekker's pattern see each other at least once", () => {
     const thread = (own: number, other: number): string => `m.i32[${own}] = 1; return m.i32[${other}];`;
     const { ends } = toyEnds([thread(0, 1), thread(1, 0)], true);
     assert.ok(!ends.some((end) => end.startsWith('0,0')));
@@ -131,7 +135,14 @@ describe('partial-order reduction', () => {
     );
   });
 
-  for (const name of ['slab-last', 'slab-home-ends', 'names-read', 'task-last-reference', 'exit-close-single', 'read-switch']) {
+  for (const name of [
+    'slab-last',
+    'slab-home-ends',
+    'names-read',
+    'task-last-reference',
+    'exit-close-single',
+    'read-switch',
+  ]) {
     test(`${name} on the core has the same ends with the reduction as without`, () => {
       const scenario = scenarioByName(name)!;
       const explorer = new Explorer(sources);
@@ -167,7 +178,10 @@ describe('transformed code', () => {
   }
 
   const refused: [string, string][] = [
-    ['a getter that uses memory', 'export class A { constructor(m) { this.m = m; } get x() { return this.m.i32[0]; } }'],
+    [
+      'a getter that uses memory',
+      'export class A { constructor(m) { this.m = m; } get x() { return this.m.i32[0]; } }',
+    ],
     ['a callback that uses memory', 'export function f(m, g) { return g(() => m.i32[0]); }'],
     ['a default value that uses memory', 'export function f(m, x = m.i32[0]) { return m.i32[x]; }'],
     ['memory used while a module is loaded', 'export const x = Atomics.load(new Int32Array(4), 0);'],

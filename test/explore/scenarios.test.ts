@@ -18,7 +18,8 @@ describe('all schedules of', () => {
         scenario,
         () => performance.now() - started > LIMIT_MS,
       );
-      const repeat = found && `npm run explore -- ${scenario.name} --schedule '${encodeSchedule(found.trail)}'`;
+      const repeat =
+        found && `npm run explore -- ${scenario.name} --schedule '${encodeSchedule(found.trail)}'`;
       assert.equal(found?.failure.error.message, undefined, repeat);
       assert.ok(isComplete, `${schedules} schedules in ${LIMIT_MS} ms, and not all`);
       assert.ok(schedules > 0);

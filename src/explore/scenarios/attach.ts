@@ -3,6 +3,7 @@ import type { Cpu } from '../../core/cpu.ts';
 import { TaskperfError } from '../../core/errors.ts';
 import { TASK_CLOCK } from '../../core/events.ts';
 import { C_REFS, K_CONTEXT, K_STATE, R_CONTEXT, TASK_LIVE } from '../../core/layout.ts';
+import { findContext, putContext } from '../../core/context.ts';
 import { STATE_EXIT, packedOf, stateOf } from '../../core/counter.ts';
 import { type Scenario, type World, claim, scenario } from '../scenario.ts';
 
@@ -20,6 +21,10 @@ function open(_w: World, cpu: Cpu, { task }: Target): number | string {
     if (error instanceof TaskperfError) return error.code;
     throw error;
   }
+}
+
+function find(_w: World, cpu: Cpu, { task }: Target): number {
+  return findContext(cpu, task);
 }
 
 function exit(_w: World, cpu: Cpu, { task }: Target): void {
@@ -75,6 +80,13 @@ function letGo(w: World, { task }: Target): void {
   w.cpus.at(0)!.release(task);
 }
 
+/** The references that `find` took, too. */
+function letGoOfAll(w: World, { task }: Target, results: readonly unknown[]): void {
+  const cpu = w.cpus.at(0)!;
+  for (const context of results) putContext(cpu, context as number);
+  cpu.release(task);
+}
+
 /** All that were opened are on the task's one context. */
 function countOnTask(w: World, { task }: Target, results: readonly unknown[]): void {
   const { i32, taskW, counterW } = w.region;
@@ -90,7 +102,10 @@ function countOnTask(w: World, { task }: Target, results: readonly unknown[]): v
 /** S12: as many references as counters, and the task's. */
 function areTogether(w: World, given: Target, results: readonly unknown[]): void {
   const { i32, taskW, contextW } = w.region;
-  claim(results.every((result) => typeof result === 'number'), `the opens gave ${results.join(' and ')}`);
+  claim(
+    results.every((result) => typeof result === 'number'),
+    `the opens gave ${results.join(' and ')}`,
+  );
   countOnTask(w, given, results);
   const refs = i32[contextW + i32[taskW + given.task * 16 + K_CONTEXT]! * 16 + C_REFS];
   claim(refs === results.length + 1, `the context has ${refs} references`);
@@ -100,7 +115,7 @@ function areTogether(w: World, given: Target, results: readonly unknown[]): void
 function isOpenOrRefused(w: World, given: Target, results: readonly unknown[]): void {
   for (const result of results) {
     if (result === undefined) continue;
-    claim(typeof result === 'number' || result === 'ESRCH', `an open gave ${String(result)}`);
+    claim(typeof result === 'number' || result === 'ESRCH', `an open gave ${JSON.stringify(result)}`);
     if (typeof result !== 'number') continue;
     const state = stateOf(packedOf(w.region, result));
     claim(state === STATE_EXIT, `counter ${result} of the dead task is in state ${state}`);
@@ -134,13 +149,15 @@ export const ATTACH: readonly Scenario[] = [
   }),
   scenario({
     name: 'publish-three',
-    title: 'S11, S12: three threads open the first counters of a task',
+    title: 'S11, S12: three threads want the context of a task that has none; all get the same one',
     cpus: 3,
-    warm: 4,
+    warm: 1,
     setup: oneTask,
-    threads: [{ body: open }, { body: open }, { body: open }],
-    check: areTogether,
-    finish: letGo,
+    threads: [{ body: find }, { body: find }, { body: find }],
+    check(_w, _given, results) {
+      claim(new Set(results).size === 1, `they found contexts ${results.join(', ')}`);
+    },
+    finish: letGoOfAll,
   }),
   scenario({
     name: 'publish-no-room',
@@ -216,7 +233,8 @@ export const ATTACH: readonly Scenario[] = [
   }),
   scenario({
     name: 'swap-attach',
-    title: 'H6, H16, I38: a context changes hands at lazy switches while another thread opens a counter on it',
+    title:
+      'H6, H16, I38: a context changes hands at lazy switches while another thread opens a counter on it',
     cpus: 2,
     warm: 4,
     setup: sisters,

@@ -107,10 +107,18 @@ export const DEATH: readonly Scenario[] = [
   dying('die-fork', 'I4, I7: a thread dies while it starts a task with inherited counters', forks),
   dying('die-exit', 'I4, I34: a thread dies while its tasks exit, a child and its parent', exits),
   dying('die-open', 'I45: a thread dies while it opens an inherited counter', opens),
-  dying('die-open-first', 'S11: a thread dies while it opens the first counters of a task and of itself', opensFirst),
+  dying(
+    'die-open-first',
+    'S11: a thread dies while it opens the first counters of a task and of itself',
+    opensFirst,
+  ),
   dying('die-close', 'I4: a thread dies while it closes a group leader that was inherited', closes),
   dying('die-prctl', 'a thread dies while it disables all counters of a task', disables),
-  dying('die-open-elsewhere', 'I45: a thread dies while it opens a counter on a task of another', opensElsewhere),
+  dying(
+    'die-open-elsewhere',
+    'I45: a thread dies while it opens a counter on a task of another',
+    opensElsewhere,
+  ),
   dying('die-close-elsewhere', 'I4: a thread dies while it asks another to close a counter', closesElsewhere),
   scenario({
     ...DIES,

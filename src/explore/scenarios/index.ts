@@ -7,4 +7,11 @@ import { REMOTE } from './remote.ts';
 import { SLAB } from './slab.ts';
 import { THREADS } from './threads.ts';
 
-export const SCENARIOS: readonly Scenario[] = [...SLAB, ...THREADS, ...ATTACH, ...REMOTE, ...LIFECYCLE, ...READ];
+export const SCENARIOS: readonly Scenario[] = [
+  ...SLAB,
+  ...THREADS,
+  ...ATTACH,
+  ...REMOTE,
+  ...LIFECYCLE,
+  ...READ,
+];

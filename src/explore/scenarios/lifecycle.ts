@@ -179,7 +179,8 @@ export const LIFECYCLE: readonly Scenario[] = [
   }),
   scenario({
     name: 'task-chain',
-    title: 'I2: the last child of a dead task exits while another thread lets go of the child; both slots go once',
+    title:
+      'I2: the last child of a dead task exits while another thread lets go of the child; both slots go once',
     cpus: 2,
     setup: parentAndChild,
     threads: [{ body: exit }, { body: letGoOfIt }],

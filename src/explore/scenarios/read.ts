@@ -109,7 +109,10 @@ function isWhole(w: World, _given: Watched, results: readonly unknown[], steps?:
   const reading = results[1] as CounterReading | string;
   if (typeof reading === 'string') return;
   const { value, enabled, running } = reading;
-  claim(value === enabled && value === running, `a torn set: value ${value}, enabled ${enabled}, running ${running}`);
+  claim(
+    value === enabled && value === running,
+    `a torn set: value ${value}, enabled ${enabled}, running ${running}`,
+  );
 }
 
 /**

@@ -136,7 +136,10 @@ function isOffTheBooks(w: World, given: Counted): void {
   claim(i32[taskW + given.task * 16 + K_STATE] !== TASK_LIVE, 'the task has exited');
   for (const counter of [given.leader, given.sibling, given.single, given.disabled]) {
     const state = stateIn(w, counter);
-    claim(state === STATE_EXIT || state === STATE_DEAD, `counter ${counter} is in state ${state} after the exit`);
+    claim(
+      state === STATE_EXIT || state === STATE_DEAD,
+      `counter ${counter} is in state ${state} after the exit`,
+    );
     if (state === STATE_DEAD) continue;
     const context = i32[counterW + counter * 16 + R_CONTEXT]!;
     claim(i32[contextW + context * 16 + C_COUNT] === 0, 'no counter is listed after the exit');
@@ -144,7 +147,10 @@ function isOffTheBooks(w: World, given: Counted): void {
 }
 
 function isClosed(w: World, counter: number): void {
-  claim(stateIn(w, counter) === STATE_DEAD, `counter ${counter} was closed and is in state ${stateIn(w, counter)}`);
+  claim(
+    stateIn(w, counter) === STATE_DEAD,
+    `counter ${counter} was closed and is in state ${stateIn(w, counter)}`,
+  );
 }
 
 const EXIT_CLOSE = { cpus: 2, warm: 4, setup: counted, finish: letGo } as const;
@@ -198,7 +204,8 @@ export const REMOTE: readonly Scenario[] = [
   scenario({
     ...EXIT_CLOSE,
     name: 'close-install',
-    title: 'H42, I4: a thread opens a counter on another\'s task and closes it at once, before or after it is installed',
+    title:
+      "H42, I4: a thread opens a counter on another's task and closes it at once, before or after it is installed",
     setup: running,
     threads: [{ body: fold }, { body: openAndClose }],
     check: (_w, _given, results) => claim(results[1] === undefined, `the thread got ${String(results[1])}`),

@@ -47,7 +47,9 @@ function startThread(w: World): number {
 }
 
 function takenBy(results: readonly unknown[]): number[] {
-  return (results.flat() as (number | undefined)[]).filter((slot) => slot !== undefined && slot !== 0) as number[];
+  return (results.flat() as (number | undefined)[]).filter(
+    (slot) => slot !== undefined && slot !== 0,
+  ) as number[];
 }
 
 /** What the bodies took goes back before the census looks. */
@@ -112,7 +114,10 @@ export const SLAB: readonly Scenario[] = [
     check(w, given, results) {
       areDifferent(w, given, results);
       claim(takenBy(results).length === 1, `they got ${results.join(' and ')}`);
-      claim(w.region.i32[H_TASKS_USED] === 3 && w.region.i32[H_LOST_TASKS] === 1, 'one is used, one counted as lost');
+      claim(
+        w.region.i32[H_TASKS_USED] === 3 && w.region.i32[H_LOST_TASKS] === 1,
+        'one is used, one counted as lost',
+      );
     },
     finish: giveBack,
   }),

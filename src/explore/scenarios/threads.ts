@@ -38,7 +38,10 @@ function hasItsSlot(w: World, index: unknown, threadId: number): void {
   if (typeof index !== 'number') return;
   const at = threadWord(w.region.layout, index);
   const { i32 } = w.region;
-  claim(i32[at + T_STATE] === THREAD_LIVE && i32[at + T_ID] === threadId, `slot ${index} is not thread ${threadId}'s`);
+  claim(
+    i32[at + T_STATE] === THREAD_LIVE && i32[at + T_ID] === threadId,
+    `slot ${index} is not thread ${threadId}'s`,
+  );
   claim(i32[at + T_ROOT] !== 0, `thread ${threadId} has no task of its own`);
 }
 
@@ -73,7 +76,10 @@ export const THREADS: readonly Scenario[] = [
       claim(results[0] !== results[1], `both got thread slot ${String(results[0])}`);
       hasItsSlot(w, results[0], 7);
       hasItsSlot(w, results[1], 8);
-      claim(w.region.i32[H_THREADS_USED] === 3, `${w.region.i32[H_THREADS_USED]} thread slots are used, not 3`);
+      claim(
+        w.region.i32[H_THREADS_USED] === 3,
+        `${w.region.i32[H_THREADS_USED]} thread slots are used, not 3`,
+      );
     },
   }),
   scenario({
