@@ -177,8 +177,10 @@ function repeat(host: Host, scenario: Scenario, options: Options): number {
 function exploreMutants(host: Host, options: Options): number {
   const width = Math.max(...MUTANTS.map(({ name }) => name.length));
   let survivors = 0;
-  for (const mutant of MUTANTS) {
-    if (options.names.length > 0 && !options.names.includes(mutant.scenario)) continue;
+  const mutants = MUTANTS.filter(
+    ({ scenario }) => options.names.length === 0 || options.names.includes(scenario),
+  );
+  for (const mutant of mutants) {
     const explorer = new Explorer(host.sources, mutant);
     const { exploration, ms } = timed(host, explorer, scenarioByName(mutant.scenario)!);
     const isCaught = exploration.found !== undefined;
@@ -186,6 +188,6 @@ function exploreMutants(host: Host, options: Options): number {
     const how = isCaught ? `caught: ${exploration.found!.failure.error.message}` : 'SURVIVED';
     host.print(`${mutant.name.padEnd(width)}  ${mutant.scenario}  ${(ms / 1000).toFixed(2)} s  ${how}`);
   }
-  host.print(`${MUTANTS.length} mutants, ${survivors} survived`);
+  host.print(`${mutants.length} mutants, ${survivors} survived`);
   return survivors === 0 ? 0 : 1;
 }
