@@ -1,4 +1,4 @@
-// Regenerates what README.md and docs/ show as output: `node scripts/docs-output.mjs`, after `npm run build`.
+// Regenerates what README.md and docs/ show as output: `node scripts/docs-output.mjs [PAGE …]`, after `npm run build`.
 //
 // Every block between `<!-- output: NAME -->` and `<!-- /output -->` is replaced by what the run of that name prints
 // now, with the Node that runs this script. Nothing in a block is written by hand.
@@ -12,7 +12,11 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const pages = ['README.md', join('docs', 'stat.md'), join('docs', 'troubleshooting.md')];
+const PAGES = [
+  'README.md',
+  ...['exploration', 'stat', 'troubleshooting'].map((name) => join('docs', `${name}.md`)),
+];
+const pages = process.argv.length > 2 ? process.argv.slice(2) : PAGES;
 const taskperf = join('dist', 'cli', 'main.js');
 const shop = 'examples/shop/server.mjs';
 const CONNECTIONS = 4;
@@ -30,6 +34,10 @@ const OUTPUTS = {
   list: () => run([taskperf, 'list']),
   help: () => run([taskperf, 'stat', '--help']),
   json: jsonSample,
+  explore: () => run(['scripts/explore.mjs']),
+  'explore-failure': () =>
+    run(['scripts/explore.mjs', 'exit-attach-fresh', '--mutant', 'exit-leaves-nothing']),
+  'explore-mutants': () => run(['scripts/explore.mjs', '--mutants']),
   estimated: async () => {
     const how = { load: requests, env: { TASKPERF_NO_ADDON: '1' } };
     return (await underStat(['-e', 'task-clock'], 'test/fixtures/apps/fastify.mjs', how)).printed;

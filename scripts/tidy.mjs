@@ -24,7 +24,14 @@ const RULES = {
 };
 
 /** What nothing imports because something outside starts it. */
-const ENTRY_POINTS = ['src/core/index.ts', 'src/node/index.ts', 'src/node/bootstrap.cjs', 'src/cli/main.ts'];
+const ENTRY_POINTS = [
+  'src/core/index.ts',
+  'src/explore/main.ts',
+  'src/explore/real.ts',
+  'src/node/index.ts',
+  'src/node/bootstrap.cjs',
+  'src/cli/main.ts',
+];
 
 main();
 

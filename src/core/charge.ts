@@ -47,6 +47,22 @@ export function charge(s: CpuState): number {
   return now;
 }
 
+/** From here to `endChange` readers on other threads wait: they see all of a change or nothing. Does not nest. */
+export function beginChange(s: CpuState): void {
+  s.i32[s.seqAt]!++;
+}
+
+export function endChange(s: CpuState): void {
+  s.i32[s.seqAt]!++;
+}
+
+/** Books everything up to now, without a switch or another change. */
+export function fold(s: CpuState): void {
+  beginChange(s);
+  charge(s);
+  endChange(s);
+}
+
 /** Adds the present deltas to all that counts in the context. */
 function chargeContext(s: CpuState, context: ContextHandle): void {
   const { i32, f64, delta, counterPackedAt, counterNextAt, counterCountAt } = s;

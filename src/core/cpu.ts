@@ -7,7 +7,7 @@
  * Wrong: two Cpu objects used by one thread for the same tasks; calling any of this from another thread than its own.
  */
 import { type CounterAttributes, checkLimit, checkPeriod } from './attributes.ts';
-import { charge } from './charge.ts';
+import { beginChange, charge, endChange, fold } from './charge.ts';
 import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
 import { INHERIT, counterWordOf, packedOf } from './counter.ts';
 import { closeThread, exitTask, reapThread } from './exit.ts';
@@ -37,7 +37,9 @@ import {
   DO_PERIOD,
   DO_REFRESH,
   DO_RESET,
+  type Request,
   consumePending,
+  forwardPending,
   submit,
   submitInstall,
 } from './pending.ts';
@@ -82,7 +84,7 @@ export class Cpu extends CpuState {
   exit(task: TaskHandle): void {
     this.#safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
-    else if (isLive(this.region, task)) submit(this, { kind: DO_EXIT, counter: 0, task, group: false });
+    else if (isLive(this.region, task)) submit(this, taskRequest(DO_EXIT, task));
     this.#settled();
   }
 
@@ -103,9 +105,7 @@ export class Cpu extends CpuState {
   /** Books everything up to now without a switch. */
   fold(): void {
     this.#safepoint();
-    this.i32[this.seqAt]!++;
-    charge(this);
-    this.i32[this.seqAt]!++;
+    fold(this);
     this.#settled();
   }
 
@@ -115,11 +115,11 @@ export class Cpu extends CpuState {
    */
   tick(): void {
     this.#safepoint();
-    this.i32[this.seqAt]!++;
+    beginChange(this);
     charge(this);
     this.ticks = (this.ticks + 1) | 0;
     rotate(this);
-    this.i32[this.seqAt]!++;
+    endChange(this);
     this.#settled();
   }
 
@@ -229,13 +229,13 @@ export class Cpu extends CpuState {
    * @throws TaskperfError EBADF, EINVAL (inherited, not sampling, count not an integer from 1 to 2^31 − 1).
    */
   refresh(counter: CounterHandle, count: number): void {
-    this.#requireSampling(counter);
+    const generation = this.#requireSampling(counter);
     checkLimit(count);
     if ((packedOf(this.region, counter) & INHERIT) !== 0) {
       const message = `counter ${counter} is inherited: a limit is for one task's counter alone`;
       throw new TaskperfError('EINVAL', message, counter);
     }
-    submit(this, { kind: DO_REFRESH, counter, task: 0, group: false, value: count });
+    submit(this, { kind: DO_REFRESH, counter, generation, task: 0, group: false, value: count });
     this.#settled();
   }
 
@@ -244,9 +244,9 @@ export class Cpu extends CpuState {
    * @throws TaskperfError EBADF, EINVAL (not sampling, period not an integer from 1 to 2^53).
    */
   setPeriod(counter: CounterHandle, period: number): void {
-    this.#requireSampling(counter);
+    const generation = this.#requireSampling(counter);
     checkPeriod(period);
-    submit(this, { kind: DO_PERIOD, counter, task: 0, group: false, value: period });
+    submit(this, { kind: DO_PERIOD, counter, generation, task: 0, group: false, value: period });
     this.#settled();
   }
 
@@ -258,14 +258,14 @@ export class Cpu extends CpuState {
   /** Lets every group attached to the task count (prctl). Nothing happens for a dead task. */
   enableCounters(task: TaskHandle): void {
     this.#safepoint();
-    if (isLive(this.region, task)) submit(this, { kind: DO_ENABLE_TASK, counter: 0, task, group: false });
+    if (isLive(this.region, task)) submit(this, taskRequest(DO_ENABLE_TASK, task));
     this.#settled();
   }
 
   /** Stops every group attached to the task (prctl). */
   disableCounters(task: TaskHandle): void {
     this.#safepoint();
-    if (isLive(this.region, task)) submit(this, { kind: DO_DISABLE_TASK, counter: 0, task, group: false });
+    if (isLive(this.region, task)) submit(this, taskRequest(DO_DISABLE_TASK, task));
     this.#settled();
   }
 
@@ -273,6 +273,7 @@ export class Cpu extends CpuState {
   shutdown(): void {
     this.#safepoint();
     closeThread(this);
+    forwardPending(this, this.index);
   }
 
   /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */
@@ -283,20 +284,23 @@ export class Cpu extends CpuState {
   }
 
   #operate(kind: number, counter: CounterHandle, group: boolean): void {
-    this.#requireOpen(counter);
-    submit(this, { kind, counter, task: 0, group });
+    const generation = this.#requireOpen(counter);
+    submit(this, { kind, counter, generation, task: 0, group });
     this.#settled();
   }
 
-  #requireSampling(counter: CounterHandle): void {
-    this.#requireOpen(counter);
-    if (sampleOf(this.region, counter) !== 0) return;
+  #requireSampling(counter: CounterHandle): number {
+    const generation = this.#requireOpen(counter);
+    if (sampleOf(this.region, counter) !== 0) return generation;
     throw new TaskperfError('EINVAL', `counter ${counter} does not sample: open it with a period`, counter);
   }
 
-  #requireOpen(counter: CounterHandle): void {
+  /** The generation of the open counter, for a request: read first, since closed in between the slot is another's. */
+  #requireOpen(counter: CounterHandle): number {
     this.#safepoint();
+    const generation = this.generationOfCounter(counter);
     requireCounter(this, counter);
+    return generation;
   }
 
   #safepoint(): void {
@@ -308,4 +312,8 @@ export class Cpu extends CpuState {
     if (this.overflowed) deliver(this);
     return result as T;
   }
+}
+
+function taskRequest(kind: number, task: TaskHandle): Request {
+  return { kind, counter: 0, generation: 0, task, group: false };
 }

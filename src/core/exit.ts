@@ -1,5 +1,5 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
-import { charge } from './charge.ts';
+import { charge, fold } from './charge.ts';
 import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
   IDLE,
@@ -40,6 +40,7 @@ import {
 } from './layout.ts';
 import { recordExit } from './ring.ts';
 import { vacateSlots } from './schedule.ts';
+import { leaveFreeLists } from './slab.ts';
 import { activate, enterLate } from './switch.ts';
 import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.ts';
 
@@ -63,7 +64,7 @@ export function exitTask(s: CpuState, task: TaskHandle): void {
 
 /** Ends the thread: every task of it exits, the root last. Its books stay in the region. */
 export function closeThread(s: CpuState): void {
-  charge(s);
+  fold(s);
   exitAll(s, s.index, s.root);
   activate(s, 0);
   s.current = 0;
@@ -107,6 +108,7 @@ function releaseThread(s: CpuState, thread: number): void {
   }
   i32[at + T_ROOT] = 0;
   i32[at + T_CURRENT] = 0;
+  leaveFreeLists(s.region, thread);
   Atomics.store(i32, at + T_STATE, THREAD_EXITED);
 }
 

@@ -1,5 +1,5 @@
 /** Fork: a task begins, and inherits the counters of its parent that say so. */
-import { addEvent, charge } from './charge.ts';
+import { addEvent, fold } from './charge.ts';
 import { contextWordOf, listAdd, newContext, putContext } from './context.ts';
 import {
   EVENT_MASK,
@@ -53,9 +53,7 @@ const INHERITED = INHERIT | STAT | SLOTTED | GATED | PINNED | EXCLUSIVE | ON_STA
  * @returns 0 when a slab is full (counted in the header); nothing is left behind then.
  */
 export function forkTask(s: CpuState, parent: TaskHandle, name: number): TaskHandle {
-  s.i32[s.seqAt]!++;
-  charge(s);
-  s.i32[s.seqAt]!++;
+  fold(s);
   const from = isLive(s.region, parent) ? parent : liveAncestor(s, parent);
   const task = newTask(s, from, name);
   if (task === 0) return 0;

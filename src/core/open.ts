@@ -1,6 +1,6 @@
 /** Opening a counter: everything that can fail comes first, so that a failed open leaves no trace (I45). */
 import { type CounterAttributes, checkGroup, packedFor } from './attributes.ts';
-import { charge } from './charge.ts';
+import { beginChange, charge, endChange, fold } from './charge.ts';
 import { findContext, listAdd, newContext, unclone } from './context.ts';
 import {
   EVENT_MASK,
@@ -55,7 +55,7 @@ export function openOnThread(s: CpuState, attributes: CounterAttributes): Counte
       throw noRoom('context');
     }
     s.i32[threadWord(s.region.layout, s.index) + T_CONTEXT] = context;
-    charge(s); // what was used so far is not the thread context's
+    fold(s); // what was used so far is not the thread context's
     s.threadContext = context;
   }
   Atomics.add(s.i32, s.region.contextW + (s.threadContext << 4) + C_REFS, 1);
@@ -90,6 +90,7 @@ export function prepareOnTask(s: CpuState, task: TaskHandle, attributes: Counter
 /** Puts a prepared counter on its context, on the thread that owns it. From here on it counts. */
 export function installCounter(s: CpuState, counter: CounterHandle): void {
   const { region, i32 } = s;
+  beginChange(s);
   charge(s);
   const context = counterWordOf(region, counter, R_CONTEXT);
   const leader = counterWordOf(region, counter, R_LEADER);
@@ -108,6 +109,7 @@ export function installCounter(s: CpuState, counter: CounterHandle): void {
   refreshGate(s, group);
   repairActive(s, context, i32[region.contextW + (context << 4) + C_TASK]!);
   reschedule(s, group);
+  endChange(s);
 }
 
 /** A running task whose context is not being counted, since it had none or by prctl, is counted from now on (S21-23). */

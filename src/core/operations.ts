@@ -2,7 +2,7 @@
  * Enable, disable, reset, close: done on the thread that owns the counter, on every member of the family exactly once
  * (I39), and for a group on each of its members.
  */
-import { charge } from './charge.ts';
+import { beginChange, charge, endChange } from './charge.ts';
 import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
   CHAINED,
@@ -42,31 +42,34 @@ export type Operation = 'enable' | 'disable' | 'reset';
 
 /** Applies an operation to a counter's family, or to the families of all members of its group. */
 export function operate(s: CpuState, counter: CounterHandle, operation: Operation, group: boolean): void {
+  beginChange(s);
   charge(s);
-  if (!group) {
-    operateFamily(s, counter, operation);
-    return;
-  }
-  const leader = leaderOf(s.region, counter);
-  for (let c = leader; c !== 0; c = nextMember(s.region, leader, c)) operateFamily(s, c, operation);
+  if (group) operateGroup(s, counter, operation);
+  else operateFamily(s, counter, operation);
+  endChange(s);
 }
 
 /** Lets a sampling original overflow so many more times, and enables it. */
 export function refreshLimit(s: CpuState, counter: CounterHandle, overflows: number): void {
+  beginChange(s);
   charge(s);
   addLimit(s.region, sampleOf(s.region, counter), overflows);
   enableOne(s, counter);
+  endChange(s);
 }
 
 /** From now on a sampling family overflows after each so many counts. */
 export function changePeriod(s: CpuState, counter: CounterHandle, period: number): void {
+  beginChange(s);
   charge(s);
   setPeriod(s.region, sampleOf(s.region, counter), period);
+  endChange(s);
 }
 
 /** Closes an original: its living children go with it, what they counted is gone (the modern rule). */
 export function closeCounter(s: CpuState, counter: CounterHandle): void {
   const { region } = s;
+  beginChange(s);
   charge(s);
   for (let child = firstChild(region, counter); child !== 0; child = firstChild(region, counter)) {
     unlinkChild(region, counter, child);
@@ -78,6 +81,7 @@ export function closeCounter(s: CpuState, counter: CounterHandle): void {
   const context = removeCounter(s, counter);
   freeCounter(s, counter, contextWordOf(region, context, C_THREAD));
   putContext(s, context);
+  endChange(s);
 }
 
 /** prctl(PERF_COUNTERS_ENABLE): every group attached to the task wants to count. Siblings keep what they want. */
@@ -101,6 +105,7 @@ export function disableTask(s: CpuState, task: TaskHandle): void {
 
 function setLeaders(s: CpuState, context: ContextHandle, on: boolean): void {
   const { region } = s;
+  beginChange(s);
   charge(s);
   // Its counters are no longer enabled as its sisters' are, nor are the clones made from now on like those before (H7).
   unclone(s, context);
@@ -110,6 +115,12 @@ function setLeaders(s: CpuState, context: ContextHandle, on: boolean): void {
     if (on) enableOne(s, c);
     else turnOff(s, c);
   }
+  endChange(s);
+}
+
+function operateGroup(s: CpuState, counter: CounterHandle, operation: Operation): void {
+  const leader = leaderOf(s.region, counter);
+  for (let c = leader; c !== 0; c = nextMember(s.region, leader, c)) operateFamily(s, c, operation);
 }
 
 function operateFamily(s: CpuState, original: CounterHandle, operation: Operation): void {

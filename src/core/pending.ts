@@ -47,6 +47,8 @@ export const DO_PERIOD: number = 10;
 export interface Request {
   readonly kind: number;
   readonly counter: CounterHandle;
+  /** Of the counter, read before it was found to be open: the request is for that one alone. 0 without a counter. */
+  readonly generation: number;
   readonly task: TaskHandle;
   readonly group: boolean;
   /** How many overflows, or which period; default 0. */
@@ -65,7 +67,8 @@ export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHan
   const context = counterWordOf(s.region, counter, R_CONTEXT);
   pinContext(s.region, context);
   try {
-    submit(s, { kind: DO_INSTALL, counter, task, group: false });
+    const generation = counterWordOf(s.region, counter, R_GENERATION);
+    submit(s, { kind: DO_INSTALL, counter, generation, task, group: false });
   } catch (error) {
     unpinContext(s.region, context);
     closeCounter(s, counter);
@@ -91,13 +94,43 @@ export function consumePending(s: CpuState, head: number = s.pendingAt): void {
     const task = i32[at + O_TASK]!;
     const counter = i32[at + O_TARGET]!;
     const value = region.f64[region.counterF + (oldest << 3) + O_F64_VALUE]!;
-    const request = { kind: i32[at + O_KIND]!, counter, task, group: i32[at + O_FLAGS] !== 0, value };
-    const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== i32[at + O_GENERATION];
+    const generation = i32[at + O_GENERATION]!;
+    const group = i32[at + O_FLAGS] !== 0;
+    const request = { kind: i32[at + O_KIND]!, counter, generation, task, group, value };
+    const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== generation;
     freeCounterSlot(s, oldest, i32[at + O_SENDER]!);
     if (!closed) perform(s, request);
     if (task !== 0) releaseTask(s, task);
     oldest = next;
   }
+}
+
+/**
+ * Hands on what was asked of a thread that has ended: to the first thread, which is responsible for the dead, or to the
+ * caller when that is gone, too. Called by the ending thread after it is marked, and by whoever pushed a request and then
+ * finds the mark: of the two at least one sees the other, and one exchange gives the requests to either.
+ */
+export function forwardPending(s: CpuState, thread: number): void {
+  const { region, i32 } = s;
+  const heir = responsibleForDead(s);
+  const from = threadWord(region.layout, thread) + T_PENDING;
+  if (heir === s.index) {
+    if (thread !== s.index) consumePending(s, from);
+    return;
+  }
+  const newest = Atomics.exchange(i32, from, 0);
+  if (newest === 0) return;
+  let oldest = newest;
+  for (let next = newest; next !== 0; next = counterWordOf(region, next, R_NEXT)) oldest = next;
+  push(s, heir, { first: newest, last: oldest });
+}
+
+/** Puts a chain of requests on a thread's stack. */
+function push(s: CpuState, owner: number, chain: { readonly first: number; readonly last: number }): void {
+  const { region, i32 } = s;
+  const at = threadWord(region.layout, owner);
+  pushSlot(i32, at + T_PENDING, region.counterW + (chain.last << 4) + R_NEXT, chain.first);
+  if (Atomics.load(i32, at + T_STATE) !== THREAD_LIVE) forwardPending(s, owner);
 }
 
 /** The thread that may change the target, as of now. */
@@ -109,7 +142,11 @@ function responsible(s: CpuState, request: Request): number {
       : contextWordOf(region, counterWordOf(region, request.counter, R_CONTEXT), C_THREAD);
   if (owner === s.index) return owner;
   if (region.i32[threadWord(region.layout, owner) + T_STATE] === THREAD_LIVE) return owner;
-  return region.i32[threadWord(region.layout, 0) + T_STATE] === THREAD_LIVE ? 0 : s.index;
+  return responsibleForDead(s);
+}
+
+function responsibleForDead(s: CpuState): number {
+  return s.i32[threadWord(s.region.layout, 0) + T_STATE] === THREAD_LIVE ? 0 : s.index;
 }
 
 function send(s: CpuState, request: Request, owner: number): void {
@@ -124,11 +161,11 @@ function send(s: CpuState, request: Request, owner: number): void {
   i32[at + O_TASK] = request.task;
   i32[at + O_SENDER] = s.index;
   i32[at + O_FLAGS] = request.group ? 1 : 0;
-  i32[at + O_GENERATION] = request.counter === 0 ? 0 : counterWordOf(region, request.counter, R_GENERATION);
+  i32[at + O_GENERATION] = request.generation;
   i32[at + O_KIND] = request.kind;
   region.f64[region.counterF + (slot << 3) + O_F64_VALUE] = request.value ?? 0;
   if (request.task !== 0) retainTask(region, request.task);
-  pushSlot(i32, threadWord(region.layout, owner) + T_PENDING, at + R_NEXT, slot);
+  push(s, owner, { first: slot, last: slot });
 }
 
 function perform(s: CpuState, request: Request): void {

@@ -2,7 +2,7 @@
  * Reading: on the owning thread exact up to this moment; from another thread as of that thread's last switch, taken
  * under its sequence count with a bounded number of retries (a blocked or dead owner never blocks a reader).
  */
-import { charge } from './charge.ts';
+import { fold } from './charge.ts';
 import { contextWordOf } from './context.ts';
 import { STATE_ERROR, counterWordOf, packedOf, stateOf } from './counter.ts';
 import type { CounterHandle, CpuState } from './cpu-state.ts';
@@ -20,9 +20,10 @@ const END_OF_FILE: CounterReading = { value: 0, enabled: 0, running: 0, eof: tru
 
 /** The family's value and times. */
 export function readCounter(s: CpuState, counter: CounterHandle): CounterReading {
-  charge(s);
+  fold(s);
   return isInError(s.region, counter) ? END_OF_FILE : readValues(s, counter);
 }
+
 /** Is it a pinned counter that could not go on? Then there is nothing to read from it, nor from its group by it. */
 function isInError(region: Region, counter: CounterHandle): boolean {
   return stateOf(packedOf(region, counter)) === STATE_ERROR;
@@ -48,7 +49,7 @@ function readValues(s: CpuState, counter: CounterHandle): CounterReading {
  * @throws TaskperfError ECHILD when a child was started with another set of members: their sums would not match.
  */
 export function readGroup(s: CpuState, counter: CounterHandle): CounterReading[] {
-  charge(s);
+  fold(s);
   const { region } = s;
   if (isInError(region, counter)) return [];
   const members = membersOf(region, counter);

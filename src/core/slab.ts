@@ -1,7 +1,7 @@
 /**
  * Slots are recycled, never returned to the system. Taking one tries, in this order: the thread's own free list (plain
- * words), what other threads gave back (one exchange takes all of it, so no ABA), the high-water mark, the free lists
- * of threads that are gone. When all fail the loss is counted in the header.
+ * words), what other threads gave back (one exchange takes all of it, so no ABA), the high-water mark, what threads left
+ * that are gone. When all fail the loss is counted in the header.
  *
  * Giving back: a slot has a home thread; another thread pushes it on the home's stack with compare-and-exchange.
  */
@@ -68,7 +68,7 @@ export function giveSlot(
   pushSlot(i32, threadWord(layout, home) + T_REMOTE_TASK + kind, link, slot);
 }
 
-/** Pushes a slot on a lock-free stack: a failed exchange means another pusher got through. */
+/** Pushes a slot, or a chain whose last link is given, on a lock-free stack: a failed exchange means another got through. */
 export function pushSlot(i32: Int32Array, head: number, link: number, slot: number): void {
   for (;;) {
     const first = Atomics.load(i32, head);
@@ -86,21 +86,36 @@ function growSlab(region: Region, thread: number, kind: number): number {
     if (used >= capacity) break;
     if (Atomics.compareExchange(i32, H_TASKS_USED + kind, used, used + 1) === used) return used + 1;
   }
-  if (adoptFreeLists(region, thread, kind)) return takeSlot(region, thread, kind);
+  if (adoptSlots(region, thread, kind)) return takeSlot(region, thread, kind);
   Atomics.add(i32, H_LOST_TASKS + kind, 1);
   return 0;
 }
 
-/** Takes over one non-empty free list of a thread that is gone. Both words are emptied by exchange: one taker wins. */
-function adoptFreeLists(region: Region, thread: number, kind: number): boolean {
+/**
+ * Puts what an ending thread has free on its remote stacks, for whoever needs it. From here on its free lists are empty:
+ * a thread that takes its place uses them as plain words, while others may still be taking from the dead one.
+ */
+export function leaveFreeLists(region: Region, thread: number): void {
+  const { i32, layout } = region;
+  const at = threadWord(layout, thread);
+  for (let kind = KIND_TASK; kind <= KIND_COUNTER; kind++) {
+    const first = i32[at + T_FREE_TASK + kind]!;
+    if (first === 0) continue;
+    i32[at + T_FREE_TASK + kind] = 0;
+    let last = first;
+    for (let next = first; next !== 0; next = i32[linkWord(region, kind, next)]!) last = next;
+    pushSlot(i32, at + T_REMOTE_TASK + kind, linkWord(region, kind, last), first);
+  }
+}
+
+/** Takes over what a thread that is gone has left. One exchange empties the stack: one taker wins. */
+function adoptSlots(region: Region, thread: number, kind: number): boolean {
   const { i32, layout } = region;
   const own = threadWord(layout, thread) + T_FREE_TASK + kind;
   for (let other = 0; other < layout.threads; other++) {
     const at = threadWord(layout, other);
     if (other === thread || i32[at + T_STATE] === THREAD_LIVE) continue;
-    const slot =
-      Atomics.exchange(i32, at + T_FREE_TASK + kind, 0) ||
-      Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);
+    const slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);
     if (slot === 0) continue;
     i32[own] = slot;
     return true;

@@ -1,0 +1,125 @@
+/** Thread slots and names: taken by two threads at once. */
+import { Cpu } from '../../core/cpu.ts';
+import { TaskperfError } from '../../core/errors.ts';
+import {
+  H_LOST_THREADS,
+  H_NAMES_USED,
+  H_THREADS_USED,
+  THREAD_LIVE,
+  T_ID,
+  T_ROOT,
+  T_STATE,
+  threadWord,
+} from '../../core/layout.ts';
+import { internName, nameText } from '../../core/names.ts';
+import { type Scenario, type World, claim, scenario } from '../scenario.ts';
+import { StepPmu } from '../step-pmu.ts';
+
+function startA(w: World): number | string {
+  return start(w, 7);
+}
+
+function startB(w: World): number | string {
+  return start(w, 8);
+}
+
+function start(w: World, threadId: number): number | string {
+  try {
+    const cpu = new Cpu(w.region, new StepPmu(), { threadId, tid: 0, name: `t${threadId}` });
+    w.cpus.push(cpu);
+    return cpu.index;
+  } catch (error) {
+    if (error instanceof TaskperfError) return error.code;
+    throw error;
+  }
+}
+
+function hasItsSlot(w: World, index: unknown, threadId: number): void {
+  if (typeof index !== 'number') return;
+  const at = threadWord(w.region.layout, index);
+  const { i32 } = w.region;
+  claim(
+    i32[at + T_STATE] === THREAD_LIVE && i32[at + T_ID] === threadId,
+    `slot ${index} is not thread ${threadId}'s`,
+  );
+  claim(i32[at + T_ROOT] !== 0, `thread ${threadId} has no task of its own`);
+}
+
+function internFirst(w: World): number {
+  return internName(w.region, 'ab');
+}
+
+function internSecond(w: World): number {
+  return internName(w.region, 'cd');
+}
+
+function readNames(w: World): string[] {
+  const texts: string[] = [];
+  // Slot 0 is "(other)", 1 the first thread's name, which all of this scenario's share.
+  texts.push(nameText(w.region, 2), nameText(w.region, 3));
+  return texts;
+}
+
+function oneThread(w: World): void {
+  w.cpus.length = 1;
+}
+
+export const THREADS: readonly Scenario[] = [
+  scenario({
+    name: 'thread-start',
+    title: 'two threads begin at once; each has a slot of its own',
+    capacities: { threads: 3 },
+    cpus: 1,
+    setup: oneThread,
+    threads: [{ body: startA }, { body: startB }],
+    check(w, _given, results) {
+      claim(results[0] !== results[1], `both got thread slot ${String(results[0])}`);
+      hasItsSlot(w, results[0], 7);
+      hasItsSlot(w, results[1], 8);
+      claim(
+        w.region.i32[H_THREADS_USED] === 3,
+        `${w.region.i32[H_THREADS_USED]} thread slots are used, not 3`,
+      );
+    },
+  }),
+  scenario({
+    name: 'thread-start-last',
+    title: 'two threads want the last slot; one is refused and counted',
+    capacities: { threads: 2 },
+    cpus: 1,
+    setup: oneThread,
+    threads: [{ body: startA }, { body: startB }],
+    check(w, _given, results) {
+      claim(results.includes(1) && results.includes('ENOSPC'), `they got ${results.join(' and ')}`);
+      hasItsSlot(w, results[0], 7);
+      hasItsSlot(w, results[1], 8);
+      claim(w.region.i32[H_LOST_THREADS] === 1, 'the refused one is counted');
+    },
+  }),
+  scenario({
+    name: 'names-intern',
+    title: 'two threads intern texts, one of them the same; each number has its text',
+    capacities: { names: 5 },
+    cpus: 1,
+    setup: () => ({}),
+    threads: [{ body: internFirst }, { body: internSecond }],
+    check(w, _given, results) {
+      claim(nameText(w.region, results[0] as number) === 'ab', `name ${String(results[0])} is not "ab"`);
+      claim(nameText(w.region, results[1] as number) === 'cd', `name ${String(results[1])} is not "cd"`);
+      claim(results[0] !== results[1] && w.region.i32[H_NAMES_USED] === 4, 'two names are taken');
+    },
+  }),
+  scenario({
+    name: 'names-read',
+    title: 'a name is read while it is written: it is empty or whole',
+    capacities: { names: 5 },
+    cpus: 1,
+    setup: () => ({}),
+    threads: [{ body: internFirst }, { body: readNames, cpu: 0 }],
+    check(_w, _given, results) {
+      const [first, second] = results[1] as [string, string];
+      claim(first === '' || first === 'ab', `a reader saw the name "${first}"`);
+      claim(second === '', `a reader saw the name "${second}", which nobody gave`);
+    },
+  }),
+];

@@ -1,0 +1,15 @@
+/** The explorer's modules as text, read by the same code as for the command. */
+import type { Sources } from '#explore/link.js';
+import type { Host } from '#explore/main.js';
+
+interface Loader {
+  readonly readSources: () => Sources;
+  readonly locator: () => Host['locate'];
+}
+
+const { readSources, locator } = (await import(
+  new URL('../../../scripts/explore-sources.mjs', import.meta.url).href
+)) as Loader;
+
+export const sources: Sources = readSources();
+export const locate: Host['locate'] = locator();
