@@ -78,7 +78,7 @@ static napi_value reserve(napi_env env, napi_callback_info info) {
   return number(env, region_reserve(path, (size_t)offset, (size_t)bytes));
 }
 
-// open(buffer, byteOffset): the thread's slot; 0 or the errno of perf_event_open
+// open(buffer, byteOffset): the thread's slot; 0, or an errno: the CPU clock is estimated
 static napi_value open_thread(napi_env env, napi_callback_info info) {
   struct environment *e = thread_environment;
   size_t count = 2, length;
@@ -177,6 +177,18 @@ static napi_value thread_cpu(napi_env env, napi_callback_info info) {
   return number(env, (double)clock_thread_cpu());
 }
 
+// watch(): how this thread's preemption is seen or, before open, would be: 0 not at all, 1 rseq, 2 perf event
+static napi_value watch(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct environment *e = thread_environment;
+  if (e && e->open) return number(env, e->boundary.clock.preemption.watch);
+  struct preemption probe;
+  preemption_open(&probe);
+  enum watch found = probe.watch;
+  preemption_close(&probe);
+  return number(env, found);
+}
+
 static napi_value thread_id(napi_env env, napi_callback_info info) {
   (void)info;
   return number(env, (double)syscall(SYS_gettid));
@@ -232,6 +244,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "resyncs", resyncs);
   export_function(env, exports, "threadCpu", thread_cpu);
   export_function(env, exports, "threadId", thread_id);
+  export_function(env, exports, "watch", watch);
   export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
   export_number(env, exports, "WORD_RESUME", WORD_RESUME);
   export_number(env, exports, "WORD_TURN", WORD_TURN);

@@ -192,7 +192,7 @@ static void about_to_block(void *handle) {
   if (b->place == IN_LOOP) account(b);
   else left(b);  // no JavaScript is running now, whatever was missed
   b->polled = true;
-  if (!b->clock.page) b->clock.resync = true;  // once per turn, see clock.c
+  if (clock_is_estimated(&b->clock)) b->clock.resync = true;  // once per turn, see clock.c
 }
 
 void boundary_charge(struct boundary *b) {

@@ -57,7 +57,7 @@ struct boundary {
   void *prepare;       // uv_prepare_t
 };
 
-// Starts the clock. Returns 0 or the errno of perf_event_open (then estimated).
+// Starts the clock. 0, or an errno: preemption is not seen, the CPU clock is estimated.
 int boundary_open(struct boundary *b, napi_env env, int32_t *words, double *f64);
 // Registers the callbacks; returns a bit mask of what this runtime lacks (0 = all there).
 enum { LACKS_ENTERED = 1, LACKS_COMPLETED = 2, LACKS_DRAINED = 4, LACKS_LOOP = 8, LACKS_FRAMES = 16 };

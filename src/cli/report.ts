@@ -1,7 +1,7 @@
 /** What a run of `taskperf stat` found, before it becomes a table or a document. */
 import { EVENTS, LATE, TASK_CLOCK, WAIT } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
-import { EVENT_LINES, REASON_NO_ADDON, REASON_NO_PERF } from '../core/layout.ts';
+import { EVENT_LINES, REASON_NO_ADDON, REASON_NO_CLOCK } from '../core/layout.ts';
 import type { Group, Spread } from './collector.ts';
 import type { By, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
@@ -123,8 +123,8 @@ export function reasonText(reason: number): string {
   if (reason === REASON_NO_ADDON) {
     return 'the native addon is not loaded; install a C compiler and run `npm run build` in its folder';
   }
-  if (reason === REASON_NO_PERF) {
-    return 'the kernel refused perf_event_open; allow it with `sudo sysctl kernel.perf_event_paranoid=2`';
+  if (reason === REASON_NO_CLOCK) {
+    return 'neither rseq nor perf_event_open works here; allow the latter with `sudo sysctl kernel.perf_event_paranoid=2`';
   }
   return 'the exact clock is not available in the program';
 }

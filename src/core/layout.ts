@@ -79,7 +79,7 @@ export const PROCESS_EXITED: number = 2;
 
 export const REASON_NONE: number = 0;
 export const REASON_NO_ADDON: number = 1; // no compiler or another platform
-export const REASON_NO_PERF: number = 2; // perf_event_open refused
+export const REASON_NO_CLOCK: number = 2; // neither rseq nor perf_event_open shows preemption
 
 // ---- thread (4096 bytes) --------------------------------------------------------------------------------------------
 export const THREAD_BYTES: number = 4096;

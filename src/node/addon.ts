@@ -31,7 +31,7 @@ export const LACKS_FRAMES: number = 16;
 export interface Addon {
   map(path: string, bytes: number, create: boolean): ArrayBuffer | number;
   reserve(path: string, offset: number, bytes: number): number;
-  /** Starts this thread's clock on its slot. 0, or the errno of perf_event_open: the CPU clock is then estimated. */
+  /** Starts this thread's clock on its slot. 0, or an errno: preemption is not seen, the CPU clock is estimated. */
   open(buffer: ArrayBufferLike, byteOffset: number): number;
   close(): void;
   install(onOwner: () => void, onTurn: () => void, frames: boolean): number;
@@ -47,6 +47,8 @@ export interface Addon {
   /** CPU time of this thread in ns by the plain syscall: what tests measure against. */
   threadCpu(): number;
   threadId(): number;
+  /** How preemption of this thread is seen, or would be: 0 not at all, 1 rseq, 2 a perf event. */
+  watch(): number;
 }
 
 /** The addon, or null where it was not built, does not load, or is refused by TASKPERF_NO_ADDON=1. */

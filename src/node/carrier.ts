@@ -31,6 +31,8 @@ export interface Carrier {
   /** Starts seeing switches. Nothing is installed before. */
   install(): void;
   uninstall(): void;
+  /** No task is alive and nothing is counted: nothing needs to be carried until the next `run` or `enter`. */
+  rest(): void;
   /** Finds out who runs now and tells the scheduler. */
   look(): void;
   /** The task of the code that is running, null for nobody's. */

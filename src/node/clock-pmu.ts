@@ -10,6 +10,8 @@ import type { ProcessRegion } from './process-region.ts';
 
 export class ClockPmu implements Pmu {
   readonly events: readonly number[] = [TASK_CLOCK, CPU_CLOCK];
+  /** Set by the host while nobody is charged and the boundary has just taken a reading: that one is good enough. */
+  isFresh = false;
   readonly #charge: () => void;
   readonly #memory: ProcessRegion;
   readonly #f64: Float64Array;
@@ -29,7 +31,7 @@ export class ClockPmu implements Pmu {
   }
 
   read(raw: Float64Array): number {
-    this.#charge();
+    if (!this.isFresh) this.#charge();
     const f64 = this.#f64;
     const native = this.#native;
     raw[TASK_CLOCK] = f64[native + NATIVE_JS_CPU]!;

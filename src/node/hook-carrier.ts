@@ -67,12 +67,18 @@ export class HookCarrier implements Carrier {
     };
   }
 
+  /** Tasks go on being carried, so that a counter opened later finds the right one; `rest` ends that. */
   uninstall(): void {
     this.#patches.undo();
     this.#hook?.disable();
     this.#stopPromiseHook?.();
     this.#hook = null;
     this.#stopPromiseHook = null;
+  }
+
+  /** Without frames a storage in use is propagated to every new promise and resource. */
+  rest(): void {
+    this.#storage.disable();
   }
 
   look(): void {
@@ -109,13 +115,22 @@ export class HookCarrier implements Carrier {
 
 /**
  * True where promise hooks already run in the promise's own context: with async context frames. Without them als.run
- * leaves its store as a property of the executing resource, which is how the two are told apart.
+ * leaves its store as a property of the executing resource, which is how the two are told apart. Tried once: without
+ * frames every storage that ever ran is propagated to every new promise until it is disabled.
  */
 function contextIsRightInPromiseHook(): boolean {
+  return (isContextRight ??= tryContext());
+}
+
+let isContextRight: boolean | undefined;
+
+function tryContext(): boolean {
   const probe = new AsyncLocalStorage<object>();
   const marker = {};
-  return probe.run(marker, () => {
+  const isRight = probe.run(marker, () => {
     const resource = executionAsyncResource() as Record<PropertyKey, unknown>;
     return !Reflect.ownKeys(resource).some((key) => resource[key] === marker);
   });
+  probe.disable();
+  return isRight;
 }

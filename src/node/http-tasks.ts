@@ -18,7 +18,6 @@ import type { Thread } from './thread.ts';
 
 interface RequestStart {
   request: IncomingMessage;
-  response: ServerResponse;
 }
 type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean;
 
@@ -34,11 +33,15 @@ export class HttpTasks {
   install(): void {
     installRouteNames();
     this.#patches.onUndo(uninstallRouteNames);
-    this.#subscribe('http.server.request.start', (message) => this.#onRequest(message as RequestStart));
+    this.#subscribe('http.server.request.start', (message) =>
+      this.#onRequest((message as RequestStart).request),
+    );
     this.#subscribe('net.server.socket', (message) =>
       this.#onConnection((message as { socket: Socket }).socket),
     );
-    reenter(this.#patches, this.#thread, IncomingMessage.prototype);
+    this.#patches.replace(IncomingMessage.prototype, 'emit', (original) =>
+      requestEmit(this.#thread, original as Emit),
+    );
     this.#patches.replace(ServerResponse.prototype, 'emit', (original) =>
       this.#responseEmit(original as Emit),
     );
@@ -60,25 +63,26 @@ export class HttpTasks {
     this.#patches.onUndo(() => diagnosticsChannel.unsubscribe(channel, listener));
   }
 
-  #onRequest({ request, response }: RequestStart): void {
+  #onRequest(request: IncomingMessage): void {
     const thread = this.#thread;
     // Its name is known at its end, when a router has matched it.
     const task = thread.fork(thread.root, thread.unnamed);
     if (task === null) return;
     stamp(request, task);
-    stamp(response, task);
     thread.enter(task);
   }
 
+  /** A response has no stamp of its own: it belongs to the task of its request. */
   #responseEmit(original: Emit): Emit {
     const thread = this.#thread;
     const end = (response: ServerResponse, task: Task): void => this.#end(response, task);
     return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
-      const task = taskOf(this);
-      if (task === null) return Reflect.apply(original, this, args);
+      const request = (this as unknown as ServerResponse).req as IncomingMessage | null | undefined;
+      const task = request === null || request === undefined ? null : taskOf(request);
+      if (task === null || task.ended) return call(original, this, args);
       try {
         // Most events have no listener: nothing of the program runs then.
-        if (this.listenerCount(args[0]) === 0) return Reflect.apply(original, this, args);
+        if (this.listenerCount(args[0]) === 0) return call(original, this, args);
         return thread.run(task, original as never, this, args) as boolean;
       } finally {
         if (args[0] === 'close') end(this as unknown as ServerResponse, task);
@@ -88,7 +92,6 @@ export class HttpTasks {
 
   #end(response: ServerResponse, task: Task): void {
     const thread = this.#thread;
-    unstamp(response);
     if (task.ended) return;
     thread.rename(task, thread.names.intern(nameOfRequest(response.req, response)));
     thread.exitSoon(task);
@@ -128,16 +131,20 @@ export class HttpTasks {
   }
 }
 
-/** Wraps `emit` of a class: what a stamped object emits runs in its task. */
-export function reenter(patches: Patches, thread: Thread, prototype: object): void {
-  patches.replace(prototype, 'emit', (original) => {
-    const inner = original as Emit;
-    return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
-      const task = taskOf(this);
-      if (task === null || this.listenerCount(args[0]) === 0) return Reflect.apply(inner, this, args);
-      return thread.run(task, inner as never, this, args) as boolean;
-    };
-  });
+/** IncomingMessage's `emit`: what a request emits runs in its task. What a client received has no method, and no task. */
+function requestEmit(thread: Thread, original: Emit): Emit {
+  return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
+    const task = (this as unknown as IncomingMessage).method === null ? null : taskOf(this);
+    if (task === null || this.listenerCount(args[0]) === 0) return call(original, this, args);
+    return thread.run(task, original as never, this, args) as boolean;
+  };
+}
+
+/** Reflect.apply for few arguments, without reading them back from an array. */
+function call(emit: Emit, emitter: EventEmitter, args: [string | symbol, ...unknown[]]): boolean {
+  if (args.length === 1) return emit.call(emitter, args[0]);
+  if (args.length === 2) return emit.call(emitter, args[0], args[1]);
+  return Reflect.apply(emit, emitter, args);
 }
 
 function upgradedSocketEmit(thread: Thread, original: Emit): Emit {

@@ -17,7 +17,7 @@ import {
   H_STATE,
   PROCESS_EXITED,
   REASON_NO_ADDON,
-  REASON_NO_PERF,
+  REASON_NO_CLOCK,
   Region,
   TASK_CLOCK,
   TaskperfError,
@@ -87,7 +87,7 @@ export class ProcessRegion {
     }
     const errno = addon.open(region.buffer, threadF64(layout, thread) * 8);
     if (errno === 0) return;
-    region.i32[H_REASON] = REASON_NO_PERF;
+    region.i32[H_REASON] = REASON_NO_CLOCK;
     this.noteEstimated();
   }
 

@@ -44,11 +44,14 @@ export class Thread implements Scheduler {
   readonly #frames: FrameCarrier | null;
   readonly #carrier: Carrier;
   readonly #addon: Addon | null;
+  readonly #clock: ClockPmu | null;
   readonly #resume: number;
   readonly #turn: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
   readonly #ending: Task[] = [];
   #users = 0;
+  /** Tasks started and not ended. */
+  #alive = 0;
   #off = false;
   /** Code of no task is booked as unattributed by the boundaries, without a switch to the root task. */
   #skipsNobody: boolean;
@@ -56,7 +59,9 @@ export class Thread implements Scheduler {
   constructor(memory: ProcessRegion, identity: ThreadIdentity) {
     const { region, addon } = memory;
     this.#memory = memory;
-    const pmu = addon === null ? new JsClockPmu(region) : new ClockPmu(addon, memory);
+    const clock = addon === null ? null : new ClockPmu(addon, memory);
+    const pmu = clock ?? new JsClockPmu(region);
+    this.#clock = clock;
     this.cpu = new Cpu(region, pmu, { ...identity, tid: addon?.threadId() ?? 0 });
     this.names = new Names(region);
     this.unnamed = this.names.intern('(in flight)');
@@ -97,6 +102,11 @@ export class Thread implements Scheduler {
     this.cpu.fold();
     this.#carrier.uninstall();
     this.#memory.addon?.uninstall();
+    this.#restIfUnused();
+  }
+
+  #restIfUnused(): void {
+    if (this.#users === 0 && this.#alive === 0) this.#carrier.rest();
   }
 
   /** Scheduler: the code that runs from here on is this task's. */
@@ -119,7 +129,9 @@ export class Thread implements Scheduler {
     this.words[this.#resume] = 1;
     if (task !== this.running) this.#switchTo(task);
     else if (addon === null) this.cpu.fold();
-    else addon.charge();
+    // A switch may need no reading (lazy, or late work of the same name goes on): the flag must not wait for a later
+    // one, which would begin the task's slice somewhere in the middle of somebody else's.
+    if (addon !== null && this.words[this.#resume] !== 0) addon.charge();
   }
 
   #switchTo(task: Task): void {
@@ -143,7 +155,9 @@ export class Thread implements Scheduler {
     // Never the dead parent itself: a chain of tasks, each started by the one before, would be kept for ever.
     const living = livingAncestor(parent);
     const slot = this.cpu.fork(living.slot, name);
-    return slot === 0 ? null : new Task(slot, living, name);
+    if (slot === 0) return null;
+    this.#alive++;
+    return new Task(slot, living, name);
   }
 
   rename(task: Task, name: number): void {
@@ -159,6 +173,8 @@ export class Thread implements Scheduler {
     task.ended = true;
     task.frame = null;
     task.base = undefined;
+    this.#alive--;
+    this.#restIfUnused();
   }
 
   /** The task's end, once all that this callback has started in its name has run: ticks, cleaning up of streams. */
@@ -171,12 +187,24 @@ export class Thread implements Scheduler {
     this.words[this.#turn] = 1;
   }
 
+  /** Called by the native boundary right after its reading, in the loop's time. */
   readonly #onTurn = (): void => {
+    this.#clock!.isFresh = true;
+    try {
+      this.#endTasks();
+    } catch (error) {
+      this.switchOff(error);
+    } finally {
+      this.#clock!.isFresh = false;
+    }
+  };
+
+  #endTasks(): void {
     this.words[this.#turn] = 0;
     const ending = this.#ending;
     for (let i = 0; i < ending.length; i++) this.exit(ending[i]!);
     ending.length = 0;
-  };
+  }
 
   nameOf(task: Task): string {
     return nameText(this.#memory.region, task.name);
@@ -197,7 +225,7 @@ export class Thread implements Scheduler {
   /** The thread ends: the last slice goes to whoever runs. */
   finish(): void {
     if (this.#users === 0 || this.#off) return;
-    this.#onTurn();
+    this.#endTasks();
     this.cpu.fold();
   }
 

@@ -136,8 +136,10 @@ export class Fabricated {
     this.line(T_F64_UNATTRIBUTED, TASK_CLOCK, ns);
   }
 
+  /** Under another name and renamed when complete, as a program's region is: the tool may look at any moment. */
   save(file: string): string {
-    fs.writeFileSync(file, this.bytes, { mode: 0o600 });
+    fs.writeFileSync(`${file}.new`, this.bytes, { mode: 0o600 });
+    fs.renameSync(`${file}.new`, file);
     return file;
   }
 

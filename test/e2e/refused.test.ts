@@ -1,4 +1,4 @@
-/** perf_event_open is refused: stat works on the kernel's clock, read once per turn of the loop, and says so. */
+/** Preemption is not seen: stat works on the kernel's clock, read once per turn of the loop, and says so. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -7,11 +7,10 @@ import { assertBalanced, rowOf, stat } from './run-stat.js';
 
 const skip = process.env['TASKPERF_NO_ADDON'] === '1' ? 'there is no addon to be refused' : false;
 
-test('without permission for perf_event_open values are estimated, marked, and balance', {
-  skip,
-}, async () => {
-  const { document, code } = await stat(['test/fixtures/programs/endings.mjs', 'handled'], {
-    env: { TASKPERF_NO_PERF: '1' },
+/** Five requests that burn 10 ms each. */
+function fiveRequests(env: Record<string, string>): ReturnType<typeof stat> {
+  return stat(['test/fixtures/programs/endings.mjs', 'handled'], {
+    env,
     load: async (port) => {
       for (let i = 0; i < 5; i++) {
         const [response] = (await once(http.get({ port, path: '/work', agent: false }), 'response')) as [
@@ -23,6 +22,20 @@ test('without permission for perf_event_open values are estimated, marked, and b
     },
     end: (child) => child.kill('SIGINT'),
   });
+}
+
+test('without rseq a perf event shows preemption, and values are exact', { skip }, async () => {
+  const { document, code } = await fiveRequests({ TASKPERF_NO_RSEQ: '1' });
+  assert.equal(code, 0);
+  assertBalanced(document);
+  assert.equal(document.events.find(({ name }) => name === 'task-clock')!.kind, 'exact');
+  assert.equal(rowOf(document, 'GET /work').count, 5);
+});
+
+test('with neither rseq nor perf_event_open values are estimated, marked, and balance', {
+  skip,
+}, async () => {
+  const { document, code } = await fiveRequests({ TASKPERF_NO_RSEQ: '1', TASKPERF_NO_PERF: '1' });
   assert.equal(code, 0);
   assertBalanced(document);
   const event = document.events.find(({ name }) => name === 'task-clock')!;

@@ -1,7 +1,8 @@
 /**
  * After CockroachDB's TestEquivalentGoroutines and TestProportionalGoroutines: the shares that counters report are the
- * shares of work that tasks did, however they interleave. Ratios only, and a task burns until the thread's own CPU
- * clock has advanced by its amount, so a noisy machine does not matter.
+ * shares of work that tasks did, however they interleave. Ratios only: a task burns until the thread's own CPU clock has
+ * advanced by its amount, and its share is that of what it really burned. A virtual machine that is paused in the middle
+ * of a slice makes that clock jump: slices of 9 ms have been seen to end at 12.5 ms, in the count and in the truth alike.
  */
 import assert from 'node:assert/strict';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
@@ -19,51 +20,57 @@ async function yieldThread(slice: number): Promise<void> {
   else await delay(1);
 }
 
+interface Share {
+  /** Part of all that was counted, and of all that was burned. */
+  readonly counted: number;
+  readonly burned: number;
+}
+
 /** Once before with small amounts: what is compiled at first would be charged to whoever comes first, rightly so. */
-async function warmSharesOf(amountsNs: readonly number[]): Promise<number[]> {
+async function warmSharesOf(amountsNs: readonly number[]): Promise<Share[]> {
   await sharesOf(amountsNs.map((amountNs) => amountNs / 20));
   return sharesOf(amountsNs);
 }
 
-async function sharesOf(amountsNs: readonly number[]): Promise<number[]> {
+async function sharesOf(amountsNs: readonly number[]): Promise<Share[]> {
   // The first counter of a program installs the hooks, in the time of whoever opens it.
   const first = openCounter({ event: 'task-clock' });
   const values = await Promise.all(
     amountsNs.map((amountNs, index) =>
       spawn(`task ${index}`, async () => {
         const counter = openCounter({ event: 'task-clock' });
+        let burned = 0;
         for (let slice = 0; slice < SLICES; slice++) {
-          burn(amountNs);
+          burned += burn(amountNs);
           await yieldThread(slice);
         }
         const { value } = counter.read();
         counter.close();
-        return value;
+        return { counted: value, burned };
       }),
     ),
   );
   first.close();
-  const total = values.reduce((sum, value) => sum + value, 0);
-  return values.map((value) => value / total);
+  const total = (of: keyof Share): number => values.reduce((sum, value) => sum + value[of], 0);
+  const [counted, burned] = [total('counted'), total('burned')];
+  return values.map((value) => ({ counted: value.counted / counted, burned: value.burned / burned }));
 }
+
+/** By how much the counted shares differ from the burned ones, in parts of these. */
+function errorsOf(shares: readonly Share[]): number[] {
+  return shares.map(({ counted, burned }) => Math.abs(counted / burned - 1));
+}
+
+const percent = (values: readonly number[]): string => values.map((v) => (v * 100).toFixed(2)).join(' ');
 
 test('ten equal tasks interleaving by awaits, timers and immediates each get 9.5-10.5 % of the CPU', async () => {
   const shares = await warmSharesOf(new Array<number>(TASKS).fill(20_000_000));
-  for (const share of shares) {
-    assert.ok(
-      share > 0.095 && share < 0.105,
-      `shares ${shares.map((s) => (s * 100).toFixed(2)).join(' ')} %`,
-    );
-  }
+  const errors = errorsOf(shares); // 0.5 of 10 %
+  assert.ok(Math.max(...errors) < 0.05, `${percent(errors)} % off ${percent(shares.map((s) => s.burned))} %`);
 });
 
 test('ten tasks of 1x to 10x load are each within 3 % of their share', async () => {
-  const amounts = Array.from({ length: TASKS }, (_, index) => (index + 1) * 10_000_000);
-  const sum = amounts.reduce((total, amount) => total + amount, 0);
-  const shares = await warmSharesOf(amounts);
-  shares.forEach((share, index) => {
-    const expected = amounts[index]! / sum;
-    const error = Math.abs(share / expected - 1);
-    assert.ok(error < 0.03, `task of ${index + 1}x: ${(error * 100).toFixed(2)} % off its share`);
-  });
+  const shares = await warmSharesOf(Array.from({ length: TASKS }, (_, index) => (index + 1) * 10_000_000));
+  const errors = errorsOf(shares);
+  assert.ok(Math.max(...errors) < 0.03, `${percent(errors)} % off ${percent(shares.map((s) => s.burned))} %`);
 });
