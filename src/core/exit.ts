@@ -16,7 +16,7 @@ import {
   setState,
   stateOf,
 } from './counter.ts';
-import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
+import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { foldChild } from './family.ts';
 import {
   C_ACTIVE,
@@ -139,7 +139,7 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
   let next = 0;
   for (let c = i32[at + C_FIRST]!; c !== 0; c = next) {
     next = counterWordOf(region, c, R_NEXT);
-    freezeCounter(s, c);
+    setActivity(region, c, IDLE, s.now);
     if (event !== null) recordValue(s, event, c);
     const original = counterWordOf(region, c, R_PARENT);
     if (original === 0) {
@@ -169,13 +169,9 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
 function freezeCounters(s: CpuState, context: ContextHandle): void {
   const { region } = s;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    freezeCounter(s, c);
+    if (stateOf(packedOf(region, c)) === STATE_ACTIVE) setState(region, c, STATE_INACTIVE); // its PMU is gone
+    setActivity(region, c, IDLE, s.now);
   }
-}
-
-function freezeCounter(s: CpuState, counter: CounterHandle): void {
-  if (stateOf(packedOf(s.region, counter)) === STATE_ACTIVE) setState(s.region, counter, STATE_INACTIVE); // its PMU is gone
-  setActivity(s.region, counter, IDLE, s.now);
 }
 
 function retireContext(s: CpuState, context: ContextHandle, references: number): void {

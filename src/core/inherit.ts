@@ -159,9 +159,7 @@ function inheritCounter(s: CpuState, from: CounterHandle, child: CounterHandle, 
   const leader = leaderOfParent === from ? child : copyOf(region, leaderOfParent, copies.first);
   // What the parent's counter does now counts, not what its opener asked for.
   const state = stateOf(packed) >= STATE_INACTIVE ? STATE_INACTIVE : STATE_OFF;
-  const isLed = leader === child || stateOf(packedOf(region, leader)) >= STATE_INACTIVE;
-  const isGated = (packedOf(region, leaderOfParent) & GATED) !== 0;
-  const activity = state < STATE_INACTIVE || !isLed ? IDLE : isGated ? WAITING : COUNTS;
+  const activity = activityOf(state, packedOf(region, leaderOfParent));
   const event = packed & EVENT_MASK;
   initCounter(
     region,
@@ -174,18 +172,19 @@ function inheritCounter(s: CpuState, from: CounterHandle, child: CounterHandle, 
   i32[at + R_PARENT] = original;
   i32[at + R_LEADER] = leader;
   linkChild(region, original, child);
-  if ((packed & ON_START) !== 0) waitForStart(s, copies.context);
-  append(region, copies, child);
-}
-
-function append(region: Region, copies: Copies, child: CounterHandle): void {
-  const packed = packedOf(region, child);
   if (copies.last === 0) copies.first = child;
   else setCounterWord(region, copies.last, R_NEXT, child);
   copies.last = child;
   copies.count++;
   if (needsReading(packed)) copies.stat++;
   if ((packed & SLOTTED) !== 0) copies.slotted++;
+  if ((packed & ON_START) !== 0) waitForStart(s, copies.context);
+}
+
+/** What a new counter does, whose context is not being counted yet; `leader` is the parent's (that of a leader: itself). */
+function activityOf(state: number, leader: number): number {
+  if (state < STATE_INACTIVE || stateOf(leader) < STATE_INACTIVE) return IDLE;
+  return (leader & GATED) === 0 ? COUNTS : WAITING;
 }
 
 /** The copy that stands for `leader`, which was copied before its siblings. */
