@@ -43,6 +43,7 @@ import {
 } from './layout.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
+import type { ExitEvent } from './ring.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 /** Slot index + 1; 0 is no task. */
@@ -110,6 +111,8 @@ export class CpuState {
   /** ns. The clock at the last reading. */
   now = 0;
 
+  /** Scratch of exits (ring.ts). */
+  readonly exitEvent: ExitEvent = { head: 0, word: 0, values: 0, sums: 0, seen: 0 };
   /** The last reading, and what it added, by event. */
   readonly raw: Float64Array = new Float64Array(EVENT_LINES);
   readonly delta: Float64Array = new Float64Array(EVENT_LINES);

@@ -91,7 +91,10 @@ export class Cpu extends CpuState {
   /** From now on the thread works for this task. Returns at once if it already does. */
   switchTo(task: TaskHandle): void {
     if (task === this.owner) return;
-    if (this.i32[this.pendingAt] !== 0) consumePending(this);
+    if (this.i32[this.pendingAt] !== 0) {
+      consumePending(this);
+      this.#settled(); // a lazy switch tells nobody
+    }
     switchTo(this, task);
   }
 
@@ -166,19 +169,28 @@ export class Cpu extends CpuState {
     return this.#settled(counter);
   }
 
-  /** The counter's value and times, with its children's; `eof` for a pinned one in ERROR. @throws TaskperfError EBADF. */
+  /**
+   * The counter's value and times, with its children's; `eof` for a pinned one in ERROR.
+   * @throws TaskperfError EBADF.
+   */
   read(counter: CounterHandle): CounterReading {
     this.#requireOpen(counter);
     return this.#settled(readCounter(this, counter));
   }
 
-  /** The whole group's, leader first; empty at end of file. @throws TaskperfError EBADF, ECHILD (a child has another set of members). */
+  /**
+   * The whole group's, leader first; empty at end of file.
+   * @throws TaskperfError EBADF, ECHILD (a child has another set of members).
+   */
   readGroup(counter: CounterHandle): CounterReading[] {
     this.#requireOpen(counter);
     return this.#settled(readGroup(this, counter));
   }
 
-  /** What read(2) returns for these read_format bits, nothing at end of file. @throws TaskperfError EBADF, EINVAL, ECHILD. */
+  /**
+   * What read(2) returns for these read_format bits; no words at end of file.
+   * @throws TaskperfError EBADF, EINVAL, ECHILD.
+   */
   readFormat(counter: CounterHandle, bits: number): BigUint64Array {
     this.#requireOpen(counter);
     const isGroup = (bits & FORMAT_GROUP) !== 0;
@@ -281,6 +293,7 @@ export class Cpu extends CpuState {
     this.#safepoint();
     reapThread(this, thread);
     consumePending(this, threadWord(this.region.layout, thread) + T_PENDING);
+    this.#settled();
   }
 
   #operate(kind: number, counter: CounterHandle, group: boolean): void {

@@ -1,15 +1,18 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
 import { charge, fold } from './charge.ts';
-import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
+import { contextWordOf, putContext, unclone } from './context.ts';
 import {
   IDLE,
+  LISTED,
   STATE_ACTIVE,
   STATE_EXIT,
   STATE_INACTIVE,
   counterWordOf,
   freeCounterSlot,
   packedOf,
+  setCounterWord,
   setActivity,
+  setPacked,
   setState,
   stateOf,
 } from './counter.ts';
@@ -17,7 +20,13 @@ import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { foldChild } from './family.ts';
 import {
   C_ACTIVE,
+  C_COUNT,
   C_FIRST,
+  C_GENERATION,
+  C_LAST,
+  C_ROTATION,
+  C_SLOTTED,
+  C_STAT,
   C_TASK,
   H_LOST_SLICES,
   H_TASKS_USED,
@@ -38,7 +47,7 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
-import { recordExit } from './ring.ts';
+import { beginExit, commitExit, recordValue } from './ring.ts';
 import { vacateSlots } from './schedule.ts';
 import { leaveFreeLists } from './slab.ts';
 import { activate, enterLate } from './switch.ts';
@@ -117,26 +126,45 @@ function leaveThread(s: CpuState, task: TaskHandle): void {
   enterLate(s, liveAncestor(s, taskWordOf(s.region, task, K_PARENT)), name);
 }
 
-/** Takes the context from its dying task. Its counters are frozen first, so all of them end at one moment. */
+/**
+ * Takes the context from its dying task, in one pass: every counter ends at the same moment, the last reading. Inherited
+ * ones are folded into their family and freed; original ones stay chained, so that their group can still be read (S8).
+ */
 function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, isRecorded: boolean): void {
-  const { region } = s;
-  freezeCounters(s, context);
-  if (isRecorded) recordExit(s, task, context);
+  const { region, i32 } = s;
+  const at = region.contextW + (context << 4);
+  const home = taskWordOf(region, task, K_THREAD);
+  const event = isRecorded ? beginExit(s, task, context) : null;
   let references = 1; // the task's
+  let first = 0;
+  let last = 0;
   let next = 0;
-  for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = next) {
+  for (let c = i32[at + C_FIRST]!; c !== 0; c = next) {
     next = counterWordOf(region, c, R_NEXT);
+    setActivity(region, c, IDLE, s.now);
+    if (event !== null) recordValue(s, event, c);
     const original = counterWordOf(region, c, R_PARENT);
-    listDel(region, context, c);
     if (original === 0) {
+      setPacked(region, c, packedOf(region, c) & ~LISTED);
       setState(region, c, STATE_EXIT);
-      continue; // stays chained: its group can still be read
+      if (last === 0) first = c;
+      else setCounterWord(region, last, R_NEXT, c);
+      last = c;
+      continue;
     }
     foldChild(region, original, c, s.now);
-    chainDel(region, context, c);
-    freeCounterSlot(s, c, taskWordOf(region, task, K_THREAD));
+    freeCounterSlot(s, c, home);
     references++;
   }
+  if (last !== 0) setCounterWord(region, last, R_NEXT, 0);
+  i32[at + C_FIRST] = first;
+  i32[at + C_LAST] = last;
+  i32[at + C_COUNT] = 0;
+  i32[at + C_STAT] = 0;
+  i32[at + C_SLOTTED] = 0;
+  i32[at + C_ROTATION] = 0;
+  i32[at + C_GENERATION]!++;
+  if (event !== null) commitExit(s, event);
   retireContext(s, context, references);
 }
 

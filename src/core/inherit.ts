@@ -1,11 +1,15 @@
 /** Fork: a task begins, and inherits the counters of its parent that say so. */
 import { addEvent, fold } from './charge.ts';
-import { contextWordOf, listAdd, newContext, putContext } from './context.ts';
+import { contextWordOf, newContext, putContext } from './context.ts';
 import {
+  CHAINED,
+  COUNTS,
   EVENT_MASK,
   EXCLUSIVE,
   GATED,
+  IDLE,
   INHERIT,
+  LISTED,
   ON_START,
   PINNED,
   SAMPLING,
@@ -13,39 +17,43 @@ import {
   STAT,
   STATE_INACTIVE,
   STATE_OFF,
+  WAITING,
   counterWordOf,
   freeCounterSlot,
   initCounter,
+  needsReading,
   pack,
   packedOf,
-  refreshActivity,
   setCounterWord,
   stateOf,
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
-import { FORKS } from './events.ts';
+import { FORKS, WALL } from './events.ts';
 import { linkChild, unlinkChild } from './family.ts';
 import {
+  C_COUNT,
   C_FIRST,
   C_GENERATION,
+  C_LAST,
   C_PARENT,
   C_PARENT_GENERATION,
   C_REFS,
+  C_SLOTTED,
+  C_STAT,
   K_CONTEXT,
   K_THREAD,
   NT_F64_STARTS,
+  R_F64_COUNT,
   R_LEADER,
   R_NEXT,
   R_PARENT,
   nameTotalF64,
 } from './layout.ts';
+import type { Region } from './region.ts';
 import { disableSpent } from './sampling.ts';
 import { waitForStart } from './schedule.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
 import { buryTask, entombTask, isLive, liveAncestor, newTask, taskWordOf } from './task.ts';
-
-/** Flags that a child's counter has as well. */
-const INHERITED = INHERIT | STAT | SLOTTED | GATED | PINNED | EXCLUSIVE | ON_START | SAMPLING;
 
 /**
  * Starts a task. A dead parent is stood in for by its nearest living ancestor. A parent on another thread hands on no
@@ -77,33 +85,56 @@ function countFork(s: CpuState, parent: TaskHandle, context: ContextHandle): voi
   if (s.overflowed) disableSpent(s);
 }
 
-/** Copies the inheritable counters. No context is made for none of them (S4). false: a slab is full, all undone. */
+/**
+ * Copies the inheritable counters. No context is made for none of them (S4). false: a slab is full, all undone.
+ * One pass that writes each word once: a request pays this before its first line runs. The context is new, so its time
+ * is 0 and nobody else sees it; what listAdd and refreshActivity find out step by step is known here.
+ */
 function inheritContext(s: CpuState, from: ContextHandle, task: TaskHandle): boolean {
   const { region, i32 } = s;
-  let context = 0;
-  let count = 0;
+  const copies = { context: 0, first: 0, last: 0, count: 0, stat: 0, slotted: 0 };
   let all = true;
   for (let c = contextWordOf(region, from, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
     if ((packedOf(region, c) & INHERIT) === 0) {
       all = false;
       continue;
     }
-    if (context === 0) context = newContext(s, task);
-    const child = context === 0 ? 0 : takeSlot(region, s.index, KIND_COUNTER);
+    if (copies.context === 0) copies.context = newContext(s, task);
+    const child = copies.context === 0 ? 0 : takeSlot(region, s.index, KIND_COUNTER);
     if (child === 0) {
-      if (context !== 0) undoInherit(s, context);
+      undoInherit(s, copies);
       return false;
     }
-    inheritCounter(s, c, child, context);
-    count++;
+    inheritCounter(s, c, child, copies);
   }
+  const { context } = copies;
   if (context === 0) return true;
   const at = region.contextW + (context << 4);
-  i32[at + C_REFS] = 1 + count;
+  i32[at + C_FIRST] = copies.first;
+  i32[at + C_LAST] = copies.last;
+  i32[at + C_COUNT] = copies.count;
+  i32[at + C_STAT] = copies.stat;
+  i32[at + C_SLOTTED] = copies.slotted;
+  i32[at + C_REFS] = 1 + copies.count;
   if (all) markClone(s, context, from);
   i32[region.taskW + (task << 4) + K_CONTEXT] = context; // nobody else knows the task yet
   return true;
 }
+
+/** The chain being built in a context that is not published yet. */
+interface Copies {
+  context: ContextHandle;
+  first: CounterHandle;
+  last: CounterHandle;
+  count: number;
+  /** Of them, those that need a reading at every switch. */
+  stat: number;
+  /** And those that take a slot of the PMU. */
+  slotted: number;
+}
+
+/** Flags that a child's counter has as well. */
+const INHERITED = INHERIT | STAT | SLOTTED | GATED | PINNED | EXCLUSIVE | ON_START | SAMPLING;
 
 /** Only a complete copy is a clone. Copies of a clone are its sisters, so that all of a generation can be exchanged. */
 function markClone(s: CpuState, context: ContextHandle, from: ContextHandle): void {
@@ -118,43 +149,57 @@ function markClone(s: CpuState, context: ContextHandle, from: ContextHandle): vo
   Atomics.add(i32, region.contextW + (parent << 4) + C_REFS, 1);
 }
 
-function inheritCounter(
-  s: CpuState,
-  from: CounterHandle,
-  child: CounterHandle,
-  context: ContextHandle,
-): void {
-  const { region } = s;
+function inheritCounter(s: CpuState, from: CounterHandle, child: CounterHandle, copies: Copies): void {
+  const { region, i32 } = s;
   const packed = packedOf(region, from);
   const original = counterWordOf(region, from, R_PARENT) || from;
+  const leaderOfParent = counterWordOf(region, from, R_LEADER);
+  const leader = leaderOfParent === from ? child : copyOf(region, leaderOfParent, copies.first);
   // What the parent's counter does now counts, not what its opener asked for.
   const state = stateOf(packed) >= STATE_INACTIVE ? STATE_INACTIVE : STATE_OFF;
-  initCounter(region, child, context, pack(packed & EVENT_MASK, state, packed & INHERITED));
-  setCounterWord(region, child, R_PARENT, original);
-  const leader = counterWordOf(region, from, R_LEADER);
-  if (leader !== from) setCounterWord(region, child, R_LEADER, copyOf(s, leader, context));
+  const activity = activityOf(state, packedOf(region, leaderOfParent));
+  const event = packed & EVENT_MASK;
+  initCounter(
+    region,
+    child,
+    copies.context,
+    pack(event, state, LISTED | CHAINED | (packed & INHERITED) | activity),
+  );
+  if (event === WALL && activity === COUNTS) region.f64[region.counterF + (child << 3) + R_F64_COUNT] = s.now;
+  const at = region.counterW + (child << 4);
+  i32[at + R_PARENT] = original;
+  i32[at + R_LEADER] = leader;
   linkChild(region, original, child);
-  if ((packed & ON_START) !== 0) waitForStart(s, context);
-  listAdd(region, context, child);
-  refreshActivity(region, child, s.now);
+  if (copies.last === 0) copies.first = child;
+  else setCounterWord(region, copies.last, R_NEXT, child);
+  copies.last = child;
+  copies.count++;
+  if (needsReading(packed)) copies.stat++;
+  if ((packed & SLOTTED) !== 0) copies.slotted++;
+  if ((packed & ON_START) !== 0) waitForStart(s, copies.context);
 }
 
-/** The counter of the new context that stands for `leader`, which was copied before its siblings. */
-function copyOf(s: CpuState, leader: CounterHandle, context: ContextHandle): CounterHandle {
-  const { region } = s;
+/** What a new counter does, whose context is not being counted yet; `leader` is the parent's (that of a leader: itself). */
+function activityOf(state: number, leader: number): number {
+  if (state < STATE_INACTIVE || stateOf(leader) < STATE_INACTIVE) return IDLE;
+  return (leader & GATED) === 0 ? COUNTS : WAITING;
+}
+
+/** The copy that stands for `leader`, which was copied before its siblings. */
+function copyOf(region: Region, leader: CounterHandle, first: CounterHandle): CounterHandle {
   const original = counterWordOf(region, leader, R_PARENT) || leader;
-  let c = contextWordOf(region, context, C_FIRST);
+  let c = first;
   while (counterWordOf(region, c, R_PARENT) !== original) c = counterWordOf(region, c, R_NEXT);
   return c;
 }
 
-function undoInherit(s: CpuState, context: ContextHandle): void {
+function undoInherit(s: CpuState, copies: Copies): void {
   const { region } = s;
   let next = 0;
-  for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = next) {
+  for (let c = copies.first; c !== 0; c = next) {
     next = counterWordOf(region, c, R_NEXT);
     unlinkChild(region, counterWordOf(region, c, R_PARENT), c);
     freeCounterSlot(s, c, s.index);
   }
-  putContext(s, context);
+  if (copies.context !== 0) putContext(s, copies.context);
 }

@@ -143,7 +143,6 @@ function enableOne(s: CpuState, counter: CounterHandle): void {
   const { region } = s;
   const state = stateOf(packedOf(region, counter));
   if (state >= STATE_INACTIVE || state <= STATE_EXIT) return;
-  endsWaitForStart(s, counter);
   setState(region, counter, STATE_INACTIVE);
   if ((packedOf(region, counter) & LISTED) === 0) return;
   refreshFrom(s, counter);

@@ -3,7 +3,7 @@
  * head what it missed, and from a slot's sequence word whether it read it whole.
  */
 import { EVENT_MASK, countOf, enabledOf, packedOf, runningOf } from './counter.ts';
-import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
+import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { LATE } from './events.ts';
 import {
   C_FIRST,
@@ -24,23 +24,31 @@ import {
   NT_F64_EXITS,
   NT_F64_SUM,
   RING_EXIT,
-  R_NEXT,
   T_F64_RING_HEAD,
   nameTotalF64,
-  ringF64,
   ringWord,
   threadF64,
 } from './layout.ts';
 
-/** Writes down what the task of this context counted: an event in the ring, and its part of the name's totals. */
-export function recordExit(s: CpuState, task: TaskHandle, context: ContextHandle): void {
-  const { region, i32, f64 } = s;
+/** An exit event on its way into the ring. One object a thread, used again: exits are frequent. */
+export interface ExitEvent {
+  head: number;
+  /** Word index of the ring slot, double index of its values, and of the sums of the task's name. */
+  word: number;
+  values: number;
+  sums: number;
+  /** Bit e: a counter of event e has been written. */
+  seen: number;
+}
+
+/** Starts an event for the task of this context; `recordValue` for each of its counters and `commitExit` follow. */
+export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle): ExitEvent {
+  const { region, i32, f64, exitEvent } = s;
   const { layout } = region;
-  const headAt = threadF64(layout, s.index) + T_F64_RING_HEAD;
-  const head = f64[headAt]!;
+  const head = f64[threadF64(layout, s.index) + T_F64_RING_HEAD]!;
   const slot = head & (layout.ring - 1);
   const w = ringWord(layout, s.index, slot);
-  const f = ringF64(layout, s.index, slot);
+  const f = w >>> 1;
   const name = i32[region.taskW + (task << 4) + K_NAME]!;
   i32[w + E_SEQUENCE] = 0;
   i32[w + E_TYPE] = RING_EXIT;
@@ -49,28 +57,34 @@ export function recordExit(s: CpuState, task: TaskHandle, context: ContextHandle
   f64[f + E_F64_ID] = f64[region.taskF + (task << 3) + K_F64_ID]!;
   f64[f + E_F64_START] = f64[region.taskF + (task << 3) + K_F64_START]!;
   f64[f + E_F64_END] = s.now;
+  const first = i32[region.contextW + (context << 4) + C_FIRST]!;
+  f64[f + E_F64_ENABLED] = first === 0 ? 0 : enabledOf(region, first);
+  f64[f + E_F64_RUNNING] = first === 0 ? 0 : runningOf(region, first);
+  for (let line = 0; line < EVENT_LINES; line++) f64[f + E_F64_VALUES + line] = 0;
   const totals = nameTotalF64(layout, s.index, name);
   f64[totals + NT_F64_EXITS]! += 1;
-  writeValues(s, context, f, totals + NT_F64_SUM);
-  Atomics.store(i32, w + E_SEQUENCE, (head + 1) & 0x7fffffff);
-  f64[headAt] = head + 1;
+  exitEvent.head = head;
+  exitEvent.word = w;
+  exitEvent.values = f + E_F64_VALUES;
+  exitEvent.sums = totals + NT_F64_SUM;
+  exitEvent.seen = 0;
+  return exitEvent;
 }
 
-/** One value per event line: of several counters of one event, that of the first opened. */
-function writeValues(s: CpuState, context: ContextHandle, ring: number, sums: number): void {
-  const { region, i32, f64 } = s;
-  for (let line = 0; line < EVENT_LINES; line++) f64[ring + E_F64_VALUES + line] = 0;
-  const first = i32[region.contextW + (context << 4) + C_FIRST]!;
-  f64[ring + E_F64_ENABLED] = first === 0 ? 0 : enabledOf(region, first);
-  f64[ring + E_F64_RUNNING] = first === 0 ? 0 : runningOf(region, first);
-  let seen = 0;
-  for (let c = first; c !== 0; c = i32[region.counterW + (c << 4) + R_NEXT]!) {
-    const event = packedOf(region, c) & EVENT_MASK;
-    if ((seen & (1 << event)) !== 0) continue;
-    seen |= 1 << event;
-    const value = countOf(region, c, s.now);
-    f64[ring + E_F64_VALUES + event] = value;
-    // Late work is booked on the name it was done for as it happens; a parent's share of it would count it twice.
-    if (event !== LATE) f64[sums + event]! += value;
-  }
+/** The counter's final value, in the event and in its name's totals: of several counters of one event, the first's. */
+export function recordValue(s: CpuState, event: ExitEvent, counter: CounterHandle): void {
+  const { f64 } = s;
+  const line = packedOf(s.region, counter) & EVENT_MASK;
+  if ((event.seen & (1 << line)) !== 0) return;
+  event.seen |= 1 << line;
+  const value = countOf(s.region, counter, s.now);
+  f64[event.values + line] = value;
+  // Late work is booked on the name it was done for as it happens; a parent's share of it would count it twice.
+  if (line !== LATE) f64[event.sums + line]! += value;
+}
+
+/** From here on the event can be read. */
+export function commitExit(s: CpuState, event: ExitEvent): void {
+  Atomics.store(s.i32, event.word + E_SEQUENCE, (event.head + 1) & 0x7fffffff);
+  s.f64[threadF64(s.region.layout, s.index) + T_F64_RING_HEAD] = event.head + 1;
 }

@@ -292,6 +292,19 @@ test('what the host does when it hears of an overflow: anything; overflows of it
   assert.equal(liveSlots(region).counters, 0);
 });
 
+test('a host that throws loses that notice alone: the others are told at the next method', () => {
+  const world = makeWorld();
+  const counters = [20, 10].map((period) => world.cpu.openCounter({ event: CPU_CLOCK, period }));
+  const heard: CounterHandle[] = [];
+  world.cpu.onOverflow = (counter) => {
+    if (heard.push(counter) === 1) throw new Error('of the host');
+  };
+  world.pmu.advance(20);
+  assert.throws(() => world.cpu.fold(), /of the host/);
+  world.cpu.read(counters[0]!);
+  assert.deepEqual(heard, counters);
+});
+
 test('signal_after_close, overflow_close_bug (pet): nothing is told of a counter closed with overflows under way', () => {
   const world = makeSlots(1);
   const { cpu, pmu } = world;

@@ -186,6 +186,17 @@ test('exclusive: alone on the PMU, behind others in turn', () => {
   assert.deepEqual(seen, [exclusive, others, ['INACTIVE', 'INACTIVE', 'ACTIVE'], exclusive]);
 });
 
+test('exclusive no more: its leader is software, and its hardware sibling is closed', () => {
+  const world = makeSlots(1);
+  const { cpu } = world;
+  const [leader, sibling] = openGroup(world, [TASK_CLOCK, CYCLES], { exclusive: true });
+  const other = cpu.openCounter({ event: BRANCHES });
+  assert.deepEqual(states(world, [leader!, sibling!, other]), ['ACTIVE', 'ACTIVE', 'INACTIVE']);
+  cpu.close(sibling!);
+  assert.deepEqual(states(world, [leader!, other]), ['INACTIVE', 'ACTIVE']);
+  assertSchedule(world);
+});
+
 test('rotation begins with the next group, and only if one could not go on', () => {
   const world = makeSlots(2);
   const { cpu, pmu } = world;
