@@ -9,7 +9,7 @@
 import { fold } from './charge.ts';
 import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
 import { counterWordOf } from './counter.ts';
-import { closeThread, exitTask, reapThread } from './exit.ts';
+import { closeThread, exitTask } from './exit.ts';
 import type { CounterReading } from './family.ts';
 import { forkTask } from './inherit.ts';
 import {
@@ -20,6 +20,7 @@ import {
   R_GENERATION,
   T_PENDING,
   T_ROOT,
+  T_TAKEN,
   nameTotalF64,
   threadWord,
 } from './layout.ts';
@@ -36,12 +37,15 @@ import {
   type Request,
   consumePending,
   forwardPending,
+  performAll,
   submit,
   submitInstall,
+  takenBy,
 } from './pending.ts';
 import type { Pmu } from './pmu.ts';
 import { FORMAT_GROUP, encodeReadFormat } from './read-format.ts';
 import { groupOf, readCounter, readGroup } from './read.ts';
+import { reapThread } from './reap.ts';
 import type { Region } from './region.ts';
 import { switchLate, switchTo } from './switch.ts';
 import { isLive, newTask, releaseTask, retainTask, taskWordOf } from './task.ts';
@@ -212,8 +216,11 @@ export class Cpu extends CpuState {
   /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */
   reap(thread: number): void {
     this.#safepoint();
+    const at = threadWord(this.region.layout, thread);
+    const taken = takenBy(this, thread);
     reapThread(this, thread);
-    consumePending(this, threadWord(this.region.layout, thread) + T_PENDING);
+    performAll(this, taken, at + T_TAKEN);
+    consumePending(this, at + T_PENDING);
   }
 
   #operate(kind: number, counter: CounterHandle, group: boolean): void {
