@@ -10,7 +10,7 @@ import { type CounterAttributes, checkLimit, checkPeriod } from './attributes.ts
 import { beginChange, charge, endChange, fold } from './charge.ts';
 import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
 import { INHERIT, counterWordOf, packedOf } from './counter.ts';
-import { closeThread, exitTask, reapThread } from './exit.ts';
+import { closeThread, exitTask } from './exit.ts';
 import type { CounterReading } from './family.ts';
 import { membersOf } from './group.ts';
 import { forkTask } from './inherit.ts';
@@ -22,6 +22,7 @@ import {
   R_GENERATION,
   T_PENDING,
   T_ROOT,
+  T_TAKEN,
   nameTotalF64,
   threadWord,
 } from './layout.ts';
@@ -40,12 +41,15 @@ import {
   type Request,
   consumePending,
   forwardPending,
+  performAll,
   submit,
   submitInstall,
+  takenBy,
 } from './pending.ts';
 import type { Pmu } from './pmu.ts';
 import { FORMAT_GROUP, encodeReadFormat } from './read-format.ts';
 import { readCounter, readGroup } from './read.ts';
+import { reapThread } from './reap.ts';
 import type { Region } from './region.ts';
 import { deliver, sampleOf } from './sampling.ts';
 import { rotate } from './schedule.ts';
@@ -291,8 +295,11 @@ export class Cpu extends CpuState {
   /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */
   reap(thread: number): void {
     this.#safepoint();
+    const at = threadWord(this.region.layout, thread);
+    const taken = takenBy(this, thread);
     reapThread(this, thread);
-    consumePending(this, threadWord(this.region.layout, thread) + T_PENDING);
+    performAll(this, taken, at + T_TAKEN);
+    consumePending(this, at + T_PENDING);
     this.#settled();
   }
 

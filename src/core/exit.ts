@@ -28,7 +28,6 @@ import {
   C_SLOTTED,
   C_STAT,
   C_TASK,
-  H_LOST_SLICES,
   H_TASKS_USED,
   K_NAME,
   K_PARENT,
@@ -85,18 +84,6 @@ export function closeThread(s: CpuState): void {
   s.threadContext = 0;
 }
 
-/**
- * Ends a thread that died without doing so itself; only the thread that is responsible for the dead may. What ran
- * there since its last switch is lost, and counted as one lost slice.
- */
-export function reapThread(s: CpuState, thread: number): void {
-  const at = threadWord(s.region.layout, thread);
-  if (thread === s.index || s.i32[at + T_STATE] === THREAD_EXITED) return;
-  Atomics.add(s.i32, H_LOST_SLICES, 1);
-  exitAll(s, thread, 0);
-  releaseThread(s, thread);
-}
-
 /** Exits all tasks of a thread but one. Looks at every slot: threads end rarely. */
 function exitAll(s: CpuState, thread: number, except: TaskHandle): void {
   const used = Math.min(Atomics.load(s.i32, H_TASKS_USED), s.region.layout.tasks);
@@ -106,7 +93,8 @@ function exitAll(s: CpuState, thread: number, except: TaskHandle): void {
   }
 }
 
-function releaseThread(s: CpuState, thread: number): void {
+/** Gives up the thread's slot and what only the thread had. */
+export function releaseThread(s: CpuState, thread: number): void {
   const { i32 } = s;
   const at = threadWord(s.region.layout, thread);
   const context = i32[at + T_CONTEXT]!;

@@ -89,12 +89,22 @@ export function unlinkChild(region: Region, original: CounterHandle, child: Coun
 
 /** The child's counts and times become part of the family's, exactly once: it is unlinked in the same step (I34). */
 export function foldChild(region: Region, original: CounterHandle, child: CounterHandle, now: number): void {
+  addToFamily(region, original, child, now);
+  unlinkChild(region, original, child);
+}
+
+/** Adds what the child has counted to the family's sums. */
+export function addToFamily(
+  region: Region,
+  original: CounterHandle,
+  child: CounterHandle,
+  now: number,
+): void {
   const { f64 } = region;
   const f = region.counterF + (counterWordOf(region, original, R_FAMILY) << 3);
   f64[f + F_F64_COUNT]! += countOf(region, child, now);
   f64[f + F_F64_ENABLED]! += enabledOf(region, child);
   f64[f + F_F64_RUNNING]! += runningOf(region, child);
-  unlinkChild(region, original, child);
 }
 
 /**

@@ -143,10 +143,11 @@ function markClone(s: CpuState, context: ContextHandle, from: ContextHandle): vo
   const source = region.contextW + (from << 4);
   const grandparent = i32[source + C_PARENT]!;
   const parent = grandparent !== 0 ? grandparent : from;
+  // The reference before the link, which may be all that a reaper finds.
+  Atomics.add(i32, region.contextW + (parent << 4) + C_REFS, 1);
   i32[to + C_PARENT] = parent;
   i32[to + C_PARENT_GENERATION] =
     grandparent !== 0 ? i32[source + C_PARENT_GENERATION]! : i32[source + C_GENERATION]!;
-  Atomics.add(i32, region.contextW + (parent << 4) + C_REFS, 1);
 }
 
 function inheritCounter(s: CpuState, from: CounterHandle, child: CounterHandle, copies: Copies): void {

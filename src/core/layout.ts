@@ -104,6 +104,8 @@ export const T_CHARGING: number = 8;
 export const T_RESUME: number = 9;
 /** 1 = JavaScript wants to be called when this stretch of JavaScript is over: tasks wait for that to exit. */
 export const T_TURN: number = 10;
+/** Counter operations that the thread has taken from T_PENDING and not performed yet: for its reaper. */
+export const T_TAKEN: number = 11;
 export const T_FREE_TASK: number = 12; // heads of this thread's free lists (slot + 1)
 export const T_FREE_CONTEXT: number = 13;
 export const T_FREE_COUNTER: number = 14;

@@ -25,6 +25,7 @@ import {
   THREAD_LIVE,
   T_PENDING,
   T_STATE,
+  T_TAKEN,
   threadWord,
 } from './layout.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
@@ -76,33 +77,54 @@ export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHan
   }
 }
 
-/** Performs what other threads have asked for since the last time; `head` is another's stack when that is reaped. */
+/** Performs what other threads have asked for since the last time, oldest first; `head` is the stack's word. */
 export function consumePending(s: CpuState, head: number = s.pendingAt): void {
+  const takenAt = threadWord(s.region.layout, s.index) + T_TAKEN;
+  for (;;) {
+    const newest = Atomics.load(s.i32, head);
+    // Written down first: if this thread dies, its reaper goes on with what it finds here.
+    s.i32[takenAt] = newest;
+    if (newest === 0) return;
+    if (Atomics.compareExchange(s.i32, head, newest, 0) !== newest) continue;
+    performAll(s, newest, takenAt);
+    return;
+  }
+}
+
+/** What a dead thread had taken and not performed. To be called before anybody empties its stack. */
+export function takenBy(s: CpuState, thread: number): number {
+  const at = threadWord(s.region.layout, thread);
+  const taken = s.i32[at + T_TAKEN]!;
+  let slot = Atomics.load(s.i32, at + T_PENDING);
+  while (slot !== 0 && slot !== taken) slot = counterWordOf(s.region, slot, R_NEXT);
+  // Still on the stack: it died between the note and the exchange.
+  return slot === taken ? 0 : taken;
+}
+
+/** Performs a chain of requests from its end. At any moment the chain from the word `headAt` is what is left. */
+export function performAll(s: CpuState, newest: number, headAt: number): void {
+  const slots: number[] = [];
+  for (let slot = newest; slot !== 0; slot = counterWordOf(s.region, slot, R_NEXT)) slots.push(slot);
+  for (let i = slots.length - 1; i >= 0; i--) {
+    if (i === 0) s.i32[headAt] = 0;
+    else setCounterWord(s.region, slots[i - 1]!, R_NEXT, 0);
+    performSlot(s, slots[i]!);
+  }
+}
+
+function performSlot(s: CpuState, slot: number): void {
   const { region, i32 } = s;
-  let newest = Atomics.exchange(i32, head, 0);
-  let oldest = 0;
-  while (newest !== 0) {
-    const link = region.counterW + (newest << 4) + R_NEXT;
-    const next = i32[link]!;
-    i32[link] = oldest;
-    oldest = newest;
-    newest = next;
-  }
-  while (oldest !== 0) {
-    const at = region.counterW + (oldest << 4);
-    const next = i32[at + R_NEXT]!;
-    const task = i32[at + O_TASK]!;
-    const counter = i32[at + O_TARGET]!;
-    const value = region.f64[region.counterF + (oldest << 3) + O_F64_VALUE]!;
-    const generation = i32[at + O_GENERATION]!;
-    const group = i32[at + O_FLAGS] !== 0;
-    const request = { kind: i32[at + O_KIND]!, counter, generation, task, group, value };
-    const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== generation;
-    freeCounterSlot(s, oldest, i32[at + O_SENDER]!);
-    if (!closed) perform(s, request);
-    if (task !== 0) releaseTask(s, task);
-    oldest = next;
-  }
+  const at = region.counterW + (slot << 4);
+  const task = i32[at + O_TASK]!;
+  const counter = i32[at + O_TARGET]!;
+  const generation = i32[at + O_GENERATION]!;
+  const group = i32[at + O_FLAGS] !== 0;
+  const value = region.f64[region.counterF + (slot << 3) + O_F64_VALUE]!;
+  const request = { kind: i32[at + O_KIND]!, counter, generation, task, group, value };
+  const closed = counter !== 0 && counterWordOf(region, counter, R_GENERATION) !== generation;
+  freeCounterSlot(s, slot, i32[at + O_SENDER]!);
+  if (!closed) perform(s, request);
+  if (task !== 0) releaseTask(s, task);
 }
 
 /**

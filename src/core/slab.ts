@@ -99,12 +99,12 @@ export function leaveFreeLists(region: Region, thread: number): void {
   const { i32, layout } = region;
   const at = threadWord(layout, thread);
   for (let kind = KIND_TASK; kind <= KIND_COUNTER; kind++) {
-    const first = i32[at + T_FREE_TASK + kind]!;
-    if (first === 0) continue;
-    i32[at + T_FREE_TASK + kind] = 0;
-    let last = first;
-    for (let next = first; next !== 0; next = i32[linkWord(region, kind, next)]!) last = next;
-    pushSlot(i32, at + T_REMOTE_TASK + kind, linkWord(region, kind, last), first);
+    // One by one: who dies in the middle loses one.
+    for (let slot = i32[at + T_FREE_TASK + kind]!; slot !== 0; slot = i32[at + T_FREE_TASK + kind]!) {
+      const link = linkWord(region, kind, slot);
+      i32[at + T_FREE_TASK + kind] = i32[link]!;
+      pushSlot(i32, at + T_REMOTE_TASK + kind, link, slot);
+    }
   }
 }
 

@@ -12,11 +12,16 @@ import { inspect } from './oracles.ts';
 import { type Body, type Program, Run } from './run.ts';
 import { type Scenario, type World, claim } from './scenario.ts';
 import { SCENARIOS } from './scenarios/index.ts';
-import { type Summary, search } from './search.ts';
+import { sample } from './sample.ts';
+import { type SearchOptions, type Summary, search } from './search.ts';
 import { bytesOf, makeWorld, twinOf } from './world.ts';
 
 /** A transformed function of (world, …). */
 type Stoppable = (...values: unknown[]) => unknown;
+
+/** Beside those with few preemptions. */
+const RANDOM_SCHEDULES = 1000;
+const RANDOM_PER_CUT = 20;
 
 export class Explorer {
   readonly memory: Memory = new Memory();
@@ -88,9 +93,10 @@ export class ScenarioProgram implements Program {
     const { region } = world;
     const hasDied = run.dead !== 0;
     const mayLose = hasDied ? (scenario.mayLose ?? 0) : 0;
-    if (hasDied) this.#reap();
+    if (hasDied && !this.after.includes(scenario.dies!)) this.#reap();
     this.#call(this.#explorer.export('explore/finish.js', 'settle') as Stoppable, this.#twin);
-    if (!hasDied) scenario.check?.(world, this.#given, run.results, run.steps);
+    if (hasDied) scenario.checkDead?.(world, this.#given);
+    else scenario.check?.(world, this.#given, run.results, run.steps);
     if (this.#finish !== undefined) this.#call(this.#finish, this.#twin, this.#given, run.results);
     inspect(region, mayLose);
     this.#call(this.#explorer.export('explore/finish.js', 'closeAll') as Stoppable, this.#twin);
@@ -141,12 +147,12 @@ export function explore(
   isEnough?: (schedules: number) => boolean,
 ): Exploration {
   explorer.memory.forget();
-  const whole = search(explorer.program(scenario), isEnough === undefined ? {} : { isEnough });
+  const whole = searchOne(explorer.program(scenario), isEnough === undefined ? {} : { isEnough });
   const result: Exploration = { ...whole, scenario, cuts: 0, lifetime: -1 };
   if (scenario.dies === undefined) return result;
   for (let lifetime = 0; result.found === undefined; lifetime++) {
     let hasDied = false;
-    const summary = search(explorer.program(scenario, lifetime), {
+    const summary = searchOne(explorer.program(scenario, lifetime), {
       isEnough: (schedules) => isEnough?.(result.schedules + schedules) ?? false,
       visit: (run) => {
         hasDied ||= run.dead !== 0;
@@ -159,6 +165,14 @@ export function explore(
     if (!summary.isComplete) break;
   }
   return result;
+}
+
+/** All schedules, or a sample when the scenario says that they are too many. */
+function searchOne(program: ScenarioProgram, options: SearchOptions): Summary {
+  const { bound, dies } = program.scenario;
+  if (bound === undefined) return search(program, options);
+  const random = dies === undefined ? RANDOM_SCHEDULES : RANDOM_PER_CUT;
+  return sample(program, { ...options, preemptions: bound, random });
 }
 
 function addUp(total: Exploration, part: Summary): void {

@@ -5,6 +5,7 @@ import {
   H_COUNTERS_USED,
   R_PACKED,
   R_PARENT,
+  R_REFS,
   THREAD_LIVE,
   T_PENDING,
   T_STATE,
@@ -32,6 +33,7 @@ export function closeAll(w: World): void {
   for (let counter = 1; counter <= used; counter++) {
     const packed = i32[counterW + (counter << 4) + R_PACKED]!;
     if (stateOf(packed) === STATE_DEAD || i32[counterW + (counter << 4) + R_PARENT]! !== 0) continue;
+    if (i32[counterW + (counter << 4) + R_REFS]! === 0) continue; // half made by one who died
     first!.close(counter);
     settle(w);
   }

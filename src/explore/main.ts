@@ -130,9 +130,12 @@ function figures({ schedules, steps, cuts }: Exploration, ms: number): string {
   return `${String(schedules).padStart(9)}  ${String(steps).padStart(9)}  ${String(cuts || '').padStart(4)}  ${time.padStart(8)}`;
 }
 
-function verdict({ found, isComplete }: Exploration): string {
+function verdict({ found, isComplete, scenario: { bound } }: Exploration): string {
   if (found !== undefined) return 'FAILED';
-  return isComplete ? 'all schedules right' : 'NOT FINISHED in time';
+  if (!isComplete) return 'NOT FINISHED in time';
+  return bound === undefined
+    ? 'all schedules right'
+    : `all with ${bound} preemptions, and random ones, right`;
 }
 
 /** The failing schedule, its table, and how to repeat it. */

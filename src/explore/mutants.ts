@@ -20,6 +20,31 @@ const MANIFOLD: readonly Mutant[] = [
     ],
   },
   {
+    name: 'reap-shared-context',
+    scenario: 'die-switch',
+    title: 'the reaper does not see that a lazy switch was under way',
+    edits: [
+      {
+        module: 'core/reap.js',
+        find: 'const taken = other === undefined ? context : findSister(s, estate, context, [task, other]);',
+        replace: 'if (other !== undefined) putContext(s, context);\n        const taken = context;',
+      },
+    ],
+  },
+  {
+    name: 'reap-keeps-children',
+    scenario: 'die-exit',
+    title: 'the reaper frees children and leaves them in their family',
+    edits: [
+      {
+        module: 'core/reap.js',
+        find: 'setCounterWord(region, family, F_FIRST_CHILD, 0);',
+        replace:
+          'setCounterWord(region, family, F_FIRST_CHILD, counterWordOf(region, family, F_FIRST_CHILD));',
+      },
+    ],
+  },
+  {
     name: 'publish-before-init',
     scenario: 'publish-two',
     title: 'a context is published before its words are written',

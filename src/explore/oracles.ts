@@ -287,7 +287,10 @@ class Inspection {
   }
 
   #isCounter(slot: number): boolean {
-    return stateOf(this.#word(2, slot, R_PACKED)) !== STATE_DEAD && !this.#operations.includes(slot);
+    if (stateOf(this.#word(2, slot, R_PACKED)) === STATE_DEAD || this.#operations.includes(slot))
+      return false;
+    // Half made by one who died: nobody's, so it is lost.
+    return this.#mayLose === 0 || this.#word(2, slot, R_REFS) > 0 || this.#word(2, slot, R_PARENT) !== 0;
   }
 
   /** The dead may have left references behind; too few are never right. */

@@ -42,10 +42,12 @@ export interface Scenario<G = unknown> {
   readonly dies?: number;
   /** Slots that may be lost when a thread dies in the middle, of each kind. */
   readonly mayLose?: number;
-  /** Schedules are too many: only those with so many preemptions, and random ones. */
+  /** All schedules are too many: those with at most so many preemptions, and random ones (sample.ts). */
   readonly bound?: number;
   /** `steps`: what the explorer saw; none on real threads. */
   readonly check?: (w: World, given: G, results: readonly unknown[], steps?: readonly Step[]) => void;
+  /** The same for schedules in which a thread died. */
+  readonly checkDead?: (w: World, given: G) => void;
   /** Before everything is closed: gives back what the bodies kept. Runs transformed. */
   readonly finish?: (w: World, given: G, results: readonly unknown[]) => void;
 }

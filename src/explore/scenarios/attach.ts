@@ -23,6 +23,19 @@ function open(_w: World, cpu: Cpu, { task }: Target): number | string {
   }
 }
 
+function switchAndExit(_w: World, cpu: Cpu, { task, other }: Target): void {
+  cpu.switchTo(other);
+  cpu.fork(task, 0);
+  cpu.switchTo(task);
+  cpu.exit(task);
+}
+
+function openTwo(w: World, cpu: Cpu, given: Target): void {
+  const first = open(w, cpu, given);
+  open(w, cpu, given);
+  if (typeof first === 'number') cpu.close(first);
+}
+
 function find(_w: World, cpu: Cpu, { task }: Target): number {
   return findContext(cpu, task);
 }
@@ -158,6 +171,16 @@ export const ATTACH: readonly Scenario[] = [
       claim(new Set(results).size === 1, `they found contexts ${results.join(', ')}`);
     },
     finish: letGoOfAll,
+  }),
+  scenario({
+    name: 'attach-three',
+    title: 'S12, H6: two threads open counters on a task that is switched and exits',
+    cpus: 3,
+    warm: 4,
+    setup: sisters,
+    threads: [{ body: switchAndExit }, { body: openTwo }, { body: openTwo }],
+    finish: letGo,
+    bound: 1,
   }),
   scenario({
     name: 'publish-no-room',

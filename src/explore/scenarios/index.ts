@@ -1,6 +1,7 @@
 /** All scenarios. */
 import type { Scenario } from '../scenario.ts';
 import { ATTACH } from './attach.ts';
+import { DEATH } from './death.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { READ } from './read.ts';
 import { REMOTE } from './remote.ts';
@@ -14,4 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...REMOTE,
   ...LIFECYCLE,
   ...READ,
+  ...DEATH,
 ];

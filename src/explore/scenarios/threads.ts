@@ -118,8 +118,8 @@ export const THREADS: readonly Scenario[] = [
     threads: [{ body: internFirst }, { body: readNames, cpu: 0 }],
     check(_w, _given, results) {
       const [first, second] = results[1] as [string, string];
-      claim(first === '' || first === 'ab', `a reader saw the name "${first}"`);
-      claim(second === '', `a reader saw the name "${second}", which nobody gave`);
+      claim(first === '' || first === 'ab', `a reader saw the name ${JSON.stringify(first)}`);
+      claim(second === '', `a reader saw the name ${JSON.stringify(second)}, which nobody gave`);
     },
   }),
 ];
