@@ -122,7 +122,8 @@ export function repairActive(s: CpuState, context: ContextHandle, task: TaskHand
 export function freeCounter(s: CpuState, counter: CounterHandle, home: number): void {
   const family = counterWordOf(s.region, counter, R_FAMILY);
   const sample = sampleOf(s.region, counter);
-  for (const slot of [sample, family, counter]) if (slot !== 0) freeCounterSlot(s, slot, home);
+  // The counter first: whoever reaps a thread that dies in here must not find a counter with a family that is free.
+  for (const slot of [counter, family, sample]) if (slot !== 0) freeCounterSlot(s, slot, home);
 }
 
 /** A counter of no context yet, with the slots of its family if it needs one. */
