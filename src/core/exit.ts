@@ -121,7 +121,9 @@ function releaseThread(s: CpuState, thread: number): void {
 
 function leaveThread(s: CpuState, task: TaskHandle): void {
   const name = s.owner < 0 ? s.lateName : taskWordOf(s.region, task, K_NAME);
-  enterLate(s, liveAncestor(s, taskWordOf(s.region, task, K_PARENT)), name);
+  const heir = liveAncestor(s, taskWordOf(s.region, task, K_PARENT));
+  // Values of a context are written by its own thread alone, and only that one sees when the heir itself ends.
+  enterLate(s, taskWordOf(s.region, heir, K_THREAD) === s.index ? heir : s.root, name);
 }
 
 /**
