@@ -1,12 +1,10 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
 import { charge } from './charge.ts';
-import { contextWordOf, putContext, unclone } from './context.ts';
+import { contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
   IDLE,
   LISTED,
-  STATE_ACTIVE,
   STATE_EXIT,
-  STATE_INACTIVE,
   counterWordOf,
   freeCounterSlot,
   packedOf,
@@ -14,7 +12,6 @@ import {
   setActivity,
   setPacked,
   setState,
-  stateOf,
 } from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { foldChild } from './family.ts';
@@ -111,7 +108,7 @@ function releaseThread(s: CpuState, thread: number): void {
   const context = i32[at + T_CONTEXT]!;
   i32[at + T_CONTEXT] = 0;
   if (context !== 0) {
-    freezeCounters(s, context);
+    endCounters(s, context);
     retireContext(s, context, 1);
   }
   i32[at + T_ROOT] = 0;
@@ -168,11 +165,13 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
   retireContext(s, context, references);
 }
 
-function freezeCounters(s: CpuState, context: ContextHandle): void {
+/** The counters of a thread are final with it, as a task's are with its exit; its PMU is gone. */
+function endCounters(s: CpuState, context: ContextHandle): void {
   const { region } = s;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    if (stateOf(packedOf(region, c)) === STATE_ACTIVE) setState(region, c, STATE_INACTIVE); // its PMU is gone
     setActivity(region, c, IDLE, s.now);
+    listDel(region, context, c);
+    setState(region, c, STATE_EXIT);
   }
 }
 
