@@ -21,6 +21,7 @@ import {
   O_TASK,
   R_CONTEXT,
   R_GENERATION,
+  R_LEADER,
   R_NEXT,
   THREAD_LIVE,
   T_PENDING,
@@ -152,6 +153,8 @@ function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   unpinContext(region, context);
   if (!isLive(region, task)) {
     setState(region, counter, STATE_EXIT);
+    // It is on no chain, by which it would learn that its leader is closed and the slot another's (H34).
+    setCounterWord(region, counter, R_LEADER, counter);
     return;
   }
   if (taskWordOf(region, task, K_CONTEXT) !== context) {
