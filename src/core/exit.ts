@@ -45,7 +45,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
-import { vacateSlots } from './schedule.ts';
+import { endsWaitForStart, vacateSlots } from './schedule.ts';
 import { activate, enterLate } from './switch.ts';
 import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.ts';
 
@@ -139,6 +139,7 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
   for (let c = i32[at + C_FIRST]!; c !== 0; c = next) {
     next = counterWordOf(region, c, R_NEXT);
     setActivity(region, c, IDLE, s.now);
+    endsWaitForStart(s, c);
     if (event !== null) recordValue(s, event, c);
     const original = counterWordOf(region, c, R_PARENT);
     if (original === 0) {
