@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PAGES = [
   'README.md',
-  ...['exploration', 'stat', 'troubleshooting'].map((name) => join('docs', `${name}.md`)),
+  ...['exploration', 'simulation', 'stat', 'troubleshooting'].map((name) => join('docs', `${name}.md`)),
 ];
 const pages = process.argv.length > 2 ? process.argv.slice(2) : PAGES;
 const taskperf = join('dist', 'cli', 'main.js');
@@ -33,6 +33,9 @@ const OUTPUTS = {
   'job-queue': () => run(['dist/examples/job-queue/main.js']),
   list: () => run([taskperf, 'list']),
   help: () => run([taskperf, 'stat', '--help']),
+  'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
+  'sim-coverage': () =>
+    `$ node scripts/sim.mjs 1 --runs 500\n${run(['scripts/sim.mjs', '1', '--runs', '500'])}`,
   json: jsonSample,
   explore: () => run(['scripts/explore.mjs']),
   'explore-failure': () =>

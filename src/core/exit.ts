@@ -1,12 +1,10 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
 import { charge, fold } from './charge.ts';
-import { contextWordOf, putContext, unclone } from './context.ts';
+import { contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
   IDLE,
   LISTED,
-  STATE_ACTIVE,
   STATE_EXIT,
-  STATE_INACTIVE,
   counterWordOf,
   freeCounterSlot,
   packedOf,
@@ -14,7 +12,6 @@ import {
   setActivity,
   setPacked,
   setState,
-  stateOf,
 } from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { foldChild } from './family.ts';
@@ -47,7 +44,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
-import { vacateSlots } from './schedule.ts';
+import { endsWaitForStart, vacateSlots } from './schedule.ts';
 import { leaveFreeLists } from './slab.ts';
 import { activate, enterLate } from './switch.ts';
 import { buryTask, entombTask, isLive, liveAncestor, taskWordOf } from './task.ts';
@@ -100,7 +97,7 @@ export function releaseThread(s: CpuState, thread: number): void {
   const context = i32[at + T_CONTEXT]!;
   i32[at + T_CONTEXT] = 0;
   if (context !== 0) {
-    freezeCounters(s, context);
+    endCounters(s, context);
     retireContext(s, context, 1);
   }
   i32[at + T_ROOT] = 0;
@@ -111,7 +108,9 @@ export function releaseThread(s: CpuState, thread: number): void {
 
 function leaveThread(s: CpuState, task: TaskHandle): void {
   const name = s.owner < 0 ? s.lateName : taskWordOf(s.region, task, K_NAME);
-  enterLate(s, liveAncestor(s, taskWordOf(s.region, task, K_PARENT)), name);
+  const heir = liveAncestor(s, taskWordOf(s.region, task, K_PARENT));
+  // Values of a context are written by its own thread alone, and only that one sees when the heir itself ends.
+  enterLate(s, taskWordOf(s.region, heir, K_THREAD) === s.index ? heir : s.root, name);
 }
 
 /**
@@ -130,6 +129,7 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
   for (let c = i32[at + C_FIRST]!; c !== 0; c = next) {
     next = counterWordOf(region, c, R_NEXT);
     setActivity(region, c, IDLE, s.now);
+    endsWaitForStart(s, c);
     if (event !== null) recordValue(s, event, c);
     const original = counterWordOf(region, c, R_PARENT);
     if (original === 0) {
@@ -156,11 +156,13 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
   retireContext(s, context, references);
 }
 
-function freezeCounters(s: CpuState, context: ContextHandle): void {
+/** The counters of a thread are final with it, as a task's are with its exit; its PMU is gone. */
+function endCounters(s: CpuState, context: ContextHandle): void {
   const { region } = s;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
-    if (stateOf(packedOf(region, c)) === STATE_ACTIVE) setState(region, c, STATE_INACTIVE); // its PMU is gone
     setActivity(region, c, IDLE, s.now);
+    listDel(region, context, c);
+    setState(region, c, STATE_EXIT);
   }
 }
 

@@ -163,8 +163,11 @@ function removeCounter(s: CpuState, counter: CounterHandle): ContextHandle {
   setActivity(region, counter, IDLE, s.now);
   listDel(region, context, counter);
   chainDel(region, context, counter);
-  if (leader === counter) promoteSiblings(s, leader, contextWordOf(region, context, C_FIRST));
-  else refreshGate(s, leader);
+  if (leader === counter) {
+    promoteSiblings(s, leader, contextWordOf(region, context, C_FIRST));
+    // They may have waited for a leader that prctl had stopped, and their context with it.
+    repairActive(s, context, contextWordOf(region, context, C_TASK));
+  } else refreshGate(s, leader);
   if (context === s.active || context === s.threadContext) fillSlots(s);
   return context;
 }

@@ -4,7 +4,16 @@
  * For a thread that is gone the first thread, which reaps the dead, is responsible.
  */
 import { contextWordOf, findContext, pinContext, putContext, unpinContext } from './context.ts';
-import { STATE_EXIT, counterWordOf, freeCounterSlot, setCounterWord, setState } from './counter.ts';
+import {
+  ON_START,
+  STATE_EXIT,
+  counterWordOf,
+  freeCounterSlot,
+  packedOf,
+  setCounterWord,
+  setPacked,
+  setState,
+} from './counter.ts';
 import type { CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
 import { exitTask } from './exit.ts';
@@ -21,6 +30,7 @@ import {
   O_TASK,
   R_CONTEXT,
   R_GENERATION,
+  R_LEADER,
   R_NEXT,
   THREAD_LIVE,
   T_PENDING,
@@ -211,6 +221,9 @@ function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   unpinContext(region, context);
   if (!isLive(region, task)) {
     setState(region, counter, STATE_EXIT);
+    setPacked(region, counter, packedOf(region, counter) & ~ON_START); // there is none, and no pin for it
+    // It is on no chain, by which it would learn that its leader is closed and the slot another's (H34).
+    setCounterWord(region, counter, R_LEADER, counter);
     return;
   }
   if (taskWordOf(region, task, K_CONTEXT) !== context) {

@@ -325,7 +325,7 @@ test('a thread that died with slots: its counters end as of its last switch, and
   a.cpu.reap(1);
   assert.deepEqual(a.cpu.read(counter), counted(CYCLES, 10, 10));
   assert.deepEqual(a.cpu.read(onThread), counted(BRANCHES, 10, 10));
-  assert.deepEqual(states({ region, ...a }, [counter, onThread]), ['EXIT', 'INACTIVE']);
+  assert.deepEqual(states({ region, ...a }, [counter, onThread]), ['EXIT', 'EXIT']);
   for (const handle of [counter, onThread]) a.cpu.close(handle);
   assertQuiet(region);
 });

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-type Layer = 'core' | 'node' | 'cli';
+type Layer = 'core' | 'sim' | 'node' | 'cli';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const compiler = join(
@@ -20,6 +20,7 @@ const compiler = join(
 /** A legal project: each layer imports the one below. */
 const GOOD: Record<Layer, string> = {
   core: `export const one: number = 1;`,
+  sim: `import { one } from '../core/index.ts';\nexport const two: number = one + one;`,
   node: `import { one } from '../core/index.ts';\nexport const pid: number = process.pid + one;`,
   cli: `import { one } from '../core/index.ts';\nimport { pid } from '../node/index.ts';\nexport const sum: number = pid + one;`,
 };
@@ -29,6 +30,11 @@ const WRONG: [Layer, string, string, string[]][] = [
   ['core', 'imports node', `export { pid } from '../node/index.ts';`, ['TS6059', 'TS6307']],
   ['core', 'imports cli', `export { sum } from '../cli/index.ts';`, ['TS6059', 'TS6307']],
   ['node', 'imports cli', `export { sum } from '../cli/index.ts';`, ['TS6059', 'TS6307']],
+  ['core', 'imports sim', `export { two } from '../sim/index.ts';`, ['TS6059', 'TS6307']],
+  ['node', 'imports sim', `export { two } from '../sim/index.ts';`, ['TS6059', 'TS6307']],
+  ['sim', 'imports node', `export { pid } from '../node/index.ts';`, ['TS6059', 'TS6307']],
+  ['sim', 'reads performance', `export const now: number = performance.now();`, ['TS2304']],
+  ['sim', 'uses process', `export const pid: number = process.pid;`, ['TS2591', 'TS2580']],
   ['core', 'uses process', `export const pid: number = process.pid;`, ['TS2591', 'TS2580']],
   [
     'core',
@@ -57,12 +63,12 @@ describe('the layers', () => {
     mkdirSync(join(root, 'dist'), { recursive: true });
     // Inside the checkout, so that @types/node resolves as it does for the real layers.
     project = mkdtempSync(join(root, 'dist', 'layers-'));
-    for (const name of ['tsconfig.base.json', 'src/core', 'src/node', 'src/cli']) {
+    for (const name of ['tsconfig.base.json', 'src/core', 'src/sim', 'src/node', 'src/cli']) {
       const file = name.endsWith('.json') ? name : `${name}/tsconfig.json`;
       cpSync(join(root, file), join(project, file));
     }
     writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-    for (const layer of ['core', 'node', 'cli'] as const) writeFileSync(index(layer), GOOD[layer]);
+    for (const layer of ['core', 'sim', 'node', 'cli'] as const) writeFileSync(index(layer), GOOD[layer]);
   });
   after(() => rmSync(project, { recursive: true, force: true }));
 
@@ -77,7 +83,7 @@ describe('the layers', () => {
   };
 
   test('allow each layer the ones below it', () => {
-    assert.deepEqual(compile('cli'), { status: 0, output: '' });
+    for (const layer of ['sim', 'cli'] as const) assert.deepEqual(compile(layer), { status: 0, output: '' });
   });
 
   for (const [layer, what, source, codes] of WRONG) {
