@@ -1,28 +1,6 @@
-// Every scenario, all schedules: `npm run explore` prints how many there are.
-import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { Explorer, explore } from '#explore/explorer.js';
+// All schedules of every scenario but those of reading: `npm run explore` prints how many there are.
 import { SCENARIOS } from '#explore/scenarios/index.js';
-import { encodeSchedule } from '#explore/schedule.js';
-import { onceOnly, sources } from './load.ts';
+import { READ } from '#explore/scenarios/read.js';
+import { allSchedulesOf } from './every-schedule.ts';
 
-const LIMIT_MS = 60_000;
-
-describe('all schedules of', { skip: onceOnly }, () => {
-  const explorer = new Explorer(sources);
-  for (const scenario of SCENARIOS) {
-    test(`${scenario.name}: ${scenario.title}`, () => {
-      const started = performance.now();
-      const { found, isComplete, schedules } = explore(
-        explorer,
-        scenario,
-        () => performance.now() - started > LIMIT_MS,
-      );
-      const repeat =
-        found && `npm run explore -- ${scenario.name} --schedule '${encodeSchedule(found.trail)}'`;
-      assert.equal(found?.failure.error.message, undefined, repeat);
-      assert.ok(isComplete, `${schedules} schedules in ${LIMIT_MS} ms, and not all`);
-      assert.ok(schedules > 0);
-    });
-  }
-});
+allSchedulesOf(SCENARIOS.filter((scenario) => !READ.includes(scenario)));

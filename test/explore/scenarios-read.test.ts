@@ -1,0 +1,5 @@
+// All schedules of the scenarios of reading.
+import { READ } from '#explore/scenarios/read.js';
+import { allSchedulesOf } from './every-schedule.ts';
+
+allSchedulesOf(READ);
