@@ -66,6 +66,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
+import { endsWaitForStart } from './schedule.ts';
 import { releaseTask, taskWordOf } from './task.ts';
 
 /** What the dead left. */
@@ -194,6 +195,7 @@ function settleContext(
     const original = counterWordOf(region, counter, R_PARENT);
     if (original !== 0) {
       setActivity(region, counter, IDLE, s.now);
+      endsWaitForStart(s, counter);
       if ((packedOf(region, counter) & LISTED) !== 0) addToFamily(region, original, counter, s.now);
       freeChild(s, estate, counter);
       continue;
@@ -201,6 +203,7 @@ function settleContext(
     originals.push(counter);
     if (isThreads) continue;
     setActivity(region, counter, IDLE, s.now);
+    endsWaitForStart(s, counter);
     setState(region, counter, STATE_EXIT);
     setPacked(region, counter, packedOf(region, counter) & ~LISTED);
   }
