@@ -165,7 +165,13 @@ export const ATTACH_HISTORY: readonly Story[] = [
   {
     bug: 'H39',
     title: 'counters outlive their thread and its PMU, and are final',
-    edits: [{ file: 'exit.js', from: 'endOriginals(s, context);\n        retire', to: 'retire' }],
+    edits: [
+      {
+        file: 'exit.js',
+        from: 'listDel(region, context, c);\n        setState(region, c, STATE_EXIT);',
+        to: '',
+      },
+    ],
     check: (core) => {
       const bench = new Bench(core);
       const gone = bench.addThread();

@@ -52,7 +52,7 @@ export const COUNTING_HISTORY: readonly Story[] = [
     edits: [
       {
         file: 'read.js',
-        from: 'charge(s);\n    const { region } = s;\n    if (isInError',
+        from: 'fold(s);\n    const { region } = s;\n    if (isInError',
         to: 'const { region } = s;\n    if (isInError',
       },
     ],
@@ -72,8 +72,8 @@ export const COUNTING_HISTORY: readonly Story[] = [
     edits: [
       {
         file: 'exit.js',
-        from: 'continue; // stays chained',
-        to: 'region.i32[region.counterW + (c << 4) + 2] = c; // its own leader\n            continue; //',
+        from: 'if (last === 0)\n                first = c;',
+        to: 'region.i32[region.counterW + (c << 4) + 2] = c; // its own leader\n            if (last === 0)\n                first = c;',
       },
     ],
     check: (core) => {

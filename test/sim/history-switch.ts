@@ -118,9 +118,7 @@ export const SWITCH_HISTORY: readonly Story[] = [
   {
     bug: 'H14',
     title: 'a fork that fails after it has copied some counters leaves nothing behind',
-    edits: [
-      { file: 'inherit.js', from: 'if (context !== 0)\n                undoInherit(s, context);', to: '' },
-    ],
+    edits: [{ file: 'inherit.js', from: 'undoInherit(s, copies);', to: '' }],
     check: (core) => {
       const bench = new Bench(core, {
         capacities: { threads: 1, names: 2, tasks: 8, contexts: 8, counters: 5, ring: 2 },
@@ -207,9 +205,9 @@ export const SWITCH_HISTORY: readonly Story[] = [
     title: 'child and grandchild list their counters in the same order',
     edits: [
       {
-        file: 'context.js',
-        from: 'if (last === 0)\n        i32[at + C_FIRST] = counter;\n    else\n        setCounterWord(region, last, R_NEXT, counter);\n    setCounterWord(region, counter, R_NEXT, 0);\n    i32[at + C_LAST] = counter;',
-        to: 'setCounterWord(region, counter, R_NEXT, i32[at + C_FIRST]);\n    i32[at + C_FIRST] = counter;\n    if (last === 0) i32[at + C_LAST] = counter;',
+        file: 'inherit.js',
+        from: 'if (copies.last === 0)\n        copies.first = child;\n    else\n        setCounterWord(region, copies.last, R_NEXT, child);\n    copies.last = child;',
+        to: 'setCounterWord(region, child, R_NEXT, copies.first);\n    copies.first = child;\n    if (copies.last === 0) copies.last = child;',
       },
     ],
     check: (core) => {
