@@ -12,7 +12,10 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const pages = ['README.md', join('docs', 'stat.md'), join('docs', 'troubleshooting.md')];
+const pages = [
+  'README.md',
+  ...['stat', 'troubleshooting', 'simulation'].map((name) => join('docs', `${name}.md`)),
+];
 const taskperf = join('dist', 'cli', 'main.js');
 const shop = 'examples/shop/server.mjs';
 const CONNECTIONS = 4;
@@ -29,6 +32,9 @@ const OUTPUTS = {
   'job-queue': () => run(['dist/examples/job-queue/main.js']),
   list: () => run([taskperf, 'list']),
   help: () => run([taskperf, 'stat', '--help']),
+  'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
+  'sim-coverage': () =>
+    `$ node scripts/sim.mjs 1 --runs 500\n${run(['scripts/sim.mjs', '1', '--runs', '500'])}`,
   json: jsonSample,
   estimated: async () => {
     const how = { load: requests, env: { TASKPERF_NO_ADDON: '1' } };
