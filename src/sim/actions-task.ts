@@ -95,7 +95,9 @@ function switchTo(machine: Machine, cpu: SimCpu, task: SimTask): void {
   const isHeld = model.pending.length > 0 && model.running !== task.model;
   if (!isHeld) {
     core.switchTo(task.handle);
-    machine.model.switchTo(model, task.model, core.f64[core.sinceAt] !== machine.clock.now);
+    const isLazy = core.f64[core.sinceAt] !== machine.clock.now;
+    if (isLazy && model.running !== task.model) machine.lazySwitches++;
+    machine.model.switchTo(model, task.model, isLazy);
     observe(machine);
     return;
   }
@@ -128,7 +130,9 @@ function fork(machine: Machine, cpu: SimCpu): void {
     },
   });
   machine.journal.note(parent.handle, child);
-  if (child === 0) machine.journal.outcome('full');
+  if (child !== 0) return;
+  machine.journal.outcome('full');
+  machine.coverage.outcome('fork', 'full');
 }
 
 function exit(machine: Machine, cpu: SimCpu): void {

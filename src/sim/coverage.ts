@@ -19,8 +19,8 @@ export class Coverage {
     add(codes, code, 1);
   }
 
-  state(name: string): void {
-    add(this.states, name, 1);
+  state(name: string, times: number = 1): void {
+    add(this.states, name, times);
   }
 
   /** Adds what another run reached. */

@@ -99,8 +99,13 @@ export class Machine {
   /** Ended ones that the machine holds a reference on. */
   ghosts: SimTask[] = [];
   counters: SimCounter[] = [];
+  /** Those whose place on the PMU is looked at (`observe.ts`), and the structure of the model they follow from. */
+  watched: SimCounter[] = [];
+  watchedStructure = 0;
   step = 0;
   switches = 0;
+  /** Of which took no reading. */
+  lazySwitches = 0;
   faultsOn = true;
   /** Losses that the header must show, beside those of names. */
   losses = 0;

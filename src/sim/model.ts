@@ -24,6 +24,8 @@ export class Model extends ModelTime {
   lostSlices = 0;
   /** Counters that take a slot have been opened. */
   hasSlots = false;
+  /** Bumped when a counter is opened, installed or closed. */
+  structure = 0;
   /** Tasks with counters that wait for their start, or once did. */
   readonly #waiting: Set<Owner> = new Set();
   readonly #samples: Set<ModelCounter> = new Set();
@@ -142,6 +144,7 @@ export class Model extends ModelTime {
     const counter = new ModelCounter(target, options);
     if (leader !== undefined) counter.leader = leader;
     this.counters.add(counter);
+    this.structure++;
     this.hasSlots ||= options.slotted;
     if (options.onStart) this.#waiting.add(target);
     if (options.period > 0) this.#samples.add(counter);
@@ -166,6 +169,7 @@ export class Model extends ModelTime {
 
   safepoint(cpu: ModelCpu): ModelRequest[] {
     const requests = cpu.pending;
+    if (requests.length === 0) return requests;
     cpu.pending = [];
     for (const request of requests) this.perform(cpu, request);
     return requests;
@@ -210,6 +214,7 @@ export class Model extends ModelTime {
   }
 
   #install(counter: ModelCounter): void {
+    this.structure++;
     const { target } = counter;
     if (!target.isLive) {
       counter.own.isFrozen = true;
@@ -223,6 +228,7 @@ export class Model extends ModelTime {
   }
 
   #close(counter: ModelCounter): void {
+    this.structure++;
     counter.isClosed = true;
     this.counters.delete(counter);
     this.#samples.delete(counter);

@@ -13,7 +13,17 @@ import type { ModelTask } from './model-owner.ts';
 
 export function observe(machine: Machine): void {
   if (!machine.model.hasSlots) return;
-  for (const counter of machine.counters) if (counter.model.isInstalled) observeFamily(machine, counter);
+  watch(machine);
+  for (const counter of machine.watched) observeFamily(machine, counter);
+}
+
+/** Only counters of groups that take slots are ever ACTIVE or in ERROR. */
+function watch(machine: Machine): void {
+  const { counters, model } = machine;
+  if (machine.watchedStructure === model.structure) return;
+  machine.watchedStructure = model.structure;
+  const leaders = new Set(counters.filter((c) => c.model.options.slotted).map((c) => c.model.leader));
+  machine.watched = counters.filter((c) => c.model.isInstalled && leaders.has(c.model.leader));
 }
 
 function observeFamily(machine: Machine, counter: SimCounter): void {

@@ -29,7 +29,7 @@ export function coverageLines(coverage: Coverage): string[] {
     ...outcomeLines(coverage),
     '',
     ...formatTable([
-      ['state of a counter, seen after a step', 'times'],
+      ['seen: states of counters after a step, switches, overflows', 'times'],
       ...sorted(coverage.states).map(([state, times]) => [state, String(times)]),
     ]),
     '',

@@ -61,6 +61,8 @@ export function run(settings: RunSettings): Report {
   } catch (error) {
     failure = describeFailure(machine, error);
   }
+  machine.coverage.state('switch, lazy', machine.lazySwitches);
+  machine.coverage.state('switch, with a reading, or none to make', machine.switches - machine.lazySwitches);
   return {
     seed: settings.seed,
     options: describeOptions(options),
@@ -102,15 +104,19 @@ function checkMachine(machine: Machine): void {
 
 /** One that is neither dead nor stalled, the attentive ones more often. */
 function chooseCpu(machine: Machine): SimCpu | undefined {
-  const able = machine.cpus.filter((cpu) => !cpu.isDead && cpu.stalledUntil <= machine.step);
-  if (able.length === 0) return undefined;
-  const weights = able.map(({ index }) => machine.options.attention[index]!);
-  return able[
-    machine.prng.weighted(
-      weights,
-      weights.reduce((a, b) => a + b, 0),
-    )
-  ];
+  const { cpus, step, prng } = machine;
+  const { attention } = machine.options;
+  const isAble = (cpu: SimCpu): boolean => !cpu.isDead && cpu.stalledUntil <= step;
+  let total = 0;
+  for (const cpu of cpus) if (isAble(cpu)) total += attention[cpu.index]!;
+  if (total === 0) return undefined;
+  let left = prng.below(total);
+  for (const cpu of cpus) {
+    if (!isAble(cpu)) continue;
+    if (left < attention[cpu.index]!) return cpu;
+    left -= attention[cpu.index]!;
+  }
+  return undefined;
 }
 
 function drawFault(machine: Machine, cpu: SimCpu): void {
