@@ -140,7 +140,7 @@ describe('partial-order reduction', () => {
     'slab-home-ends',
     'names-read',
     'task-last-reference',
-    'exit-close-single',
+    'slab-adopt',
     'read-switch',
   ]) {
     test(`${name} on the core has the same ends with the reduction as without`, () => {
