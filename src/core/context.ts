@@ -50,7 +50,6 @@ export function newContext(s: CpuState, task: TaskHandle): ContextHandle {
   if (context === 0) return 0;
   const at = region.contextW + (context << 4);
   const generation = i32[at + C_GENERATION]!;
-  i32[at + C_REFS] = 1;
   i32[at + C_TASK] = task;
   i32[at + C_FIRST] = 0;
   i32[at + C_COUNT] = 0;
@@ -66,6 +65,7 @@ export function newContext(s: CpuState, task: TaskHandle): ContextHandle {
   i32[at + C_GENERATION] = (generation + 1) | 0;
   i32[at + C_THREAD] = task === 0 ? s.index : i32[region.taskW + (task << 4) + K_THREAD]!;
   region.f64[region.contextF + (context << 3) + C_F64_TIME] = 0;
+  i32[at + C_REFS] = 1; // last: who reaps another thread looks at contexts that have references
   return context;
 }
 

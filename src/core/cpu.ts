@@ -296,9 +296,12 @@ export class Cpu extends CpuState {
   reap(thread: number): void {
     this.#safepoint();
     const at = threadWord(this.region.layout, thread);
-    const taken = takenBy(this, thread);
+    // The note passes on before the slot can be another thread's, so that nothing performs it a second time.
+    const own = threadWord(this.region.layout, this.index) + T_TAKEN;
+    this.i32[own] = takenBy(this, thread);
+    this.i32[at + T_TAKEN] = 0;
     reapThread(this, thread);
-    performAll(this, taken, at + T_TAKEN);
+    performAll(this, this.i32[own]!, own);
     consumePending(this, at + T_PENDING);
     this.#settled();
   }

@@ -1,5 +1,5 @@
 /** Exit: a task ends. Its inherited counters go into their families' sums, its original ones stay readable (S8). */
-import { charge, fold } from './charge.ts';
+import { beginChange, charge, endChange, fold } from './charge.ts';
 import { contextWordOf, listDel, putContext, unclone } from './context.ts';
 import {
   IDLE,
@@ -39,6 +39,7 @@ import {
   T_CURRENT,
   T_F64_EXITS,
   T_ROOT,
+  T_SEQ,
   T_STATE,
   threadF64,
   threadWord,
@@ -71,11 +72,15 @@ export function exitTask(s: CpuState, task: TaskHandle): void {
 export function closeThread(s: CpuState): void {
   fold(s);
   exitAll(s, s.index, s.root);
+  beginChange(s);
   activate(s, 0);
+  endChange(s);
   s.current = 0;
+  s.owner = 0;
   const { root } = s;
   s.root = 0;
   if (root !== 0) exitTask(s, root);
+  beginChange(s); // releaseThread ends it
   vacateSlots(s, s.threadContext);
   releaseThread(s, s.index);
   s.threadContext = 0;
@@ -95,14 +100,13 @@ export function releaseThread(s: CpuState, thread: number): void {
   const { i32 } = s;
   const at = threadWord(s.region.layout, thread);
   const context = i32[at + T_CONTEXT]!;
+  if (context !== 0) endCounters(s, context); // while the thread names it: who reaps this one goes on here
   i32[at + T_CONTEXT] = 0;
-  if (context !== 0) {
-    endCounters(s, context);
-    retireContext(s, context, 1);
-  }
+  if (context !== 0) retireContext(s, context, 1);
   i32[at + T_ROOT] = 0;
   i32[at + T_CURRENT] = 0;
   leaveFreeLists(s.region, thread);
+  i32[at + T_SEQ]! += i32[at + T_SEQ]! & 1; // the end of the last change, before another thread may have the slot
   Atomics.store(i32, at + T_STATE, THREAD_EXITED);
 }
 
@@ -132,8 +136,8 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
     endsWaitForStart(s, c);
     if (event !== null) recordValue(s, event, c);
     const original = counterWordOf(region, c, R_PARENT);
+    setPacked(region, c, packedOf(region, c) & ~LISTED); // before it is folded: a reaper must not fold it again
     if (original === 0) {
-      setPacked(region, c, packedOf(region, c) & ~LISTED);
       setState(region, c, STATE_EXIT);
       if (last === 0) first = c;
       else setCounterWord(region, last, R_NEXT, c);

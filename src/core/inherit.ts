@@ -1,5 +1,5 @@
 /** Fork: a task begins, and inherits the counters of its parent that say so. */
-import { addEvent, fold } from './charge.ts';
+import { addEvent, beginChange, endChange, fold } from './charge.ts';
 import { contextWordOf, newContext, putContext } from './context.ts';
 import {
   CHAINED,
@@ -25,6 +25,7 @@ import {
   pack,
   packedOf,
   setCounterWord,
+  setPacked,
   stateOf,
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
@@ -82,7 +83,10 @@ function countFork(s: CpuState, parent: TaskHandle, context: ContextHandle): voi
   s.f64[(parent === s.root ? s.unattributedAt : s.tasksAt) + FORKS]! += 1;
   if (context > 0) addEvent(s, context, FORKS, 1);
   if (s.threadContext !== 0) addEvent(s, s.threadContext, FORKS, 1);
-  if (s.overflowed) disableSpent(s);
+  if (!s.overflowed) return;
+  beginChange(s);
+  disableSpent(s);
+  endChange(s);
 }
 
 /**
@@ -160,16 +164,13 @@ function inheritCounter(s: CpuState, from: CounterHandle, child: CounterHandle, 
   const state = stateOf(packed) >= STATE_INACTIVE ? STATE_INACTIVE : STATE_OFF;
   const activity = activityOf(state, packedOf(region, leaderOfParent));
   const event = packed & EVENT_MASK;
-  initCounter(
-    region,
-    child,
-    copies.context,
-    pack(event, state, LISTED | CHAINED | (packed & INHERITED) | activity),
-  );
+  initCounter(region, child, copies.context, 0); // nobody's until it is whole: for who reaps a thread that dies here
   if (event === WALL && activity === COUNTS) region.f64[region.counterF + (child << 3) + R_F64_COUNT] = s.now;
   const at = region.counterW + (child << 4);
   i32[at + R_PARENT] = original;
   i32[at + R_LEADER] = leader;
+  if ((packed & ON_START) !== 0) waitForStart(s, copies.context);
+  setPacked(region, child, pack(event, state, LISTED | CHAINED | (packed & INHERITED) | activity));
   linkChild(region, original, child);
   if (copies.last === 0) copies.first = child;
   else setCounterWord(region, copies.last, R_NEXT, child);
@@ -177,7 +178,6 @@ function inheritCounter(s: CpuState, from: CounterHandle, child: CounterHandle, 
   copies.count++;
   if (needsReading(packed)) copies.stat++;
   if ((packed & SLOTTED) !== 0) copies.slotted++;
-  if ((packed & ON_START) !== 0) waitForStart(s, copies.context);
 }
 
 /** What a new counter does, whose context is not being counted yet; `leader` is the parent's (that of a leader: itself). */

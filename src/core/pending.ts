@@ -69,8 +69,12 @@ export interface Request {
 /** Performs the request here if this thread is responsible for its target, else sends it there. */
 export function submit(s: CpuState, request: Request): void {
   const owner = responsible(s, request);
-  if (owner === s.index) perform(s, request);
-  else send(s, request, owner);
+  if (owner !== s.index) send(s, request, owner);
+  else if (
+    request.counter === 0 ||
+    counterWordOf(s.region, request.counter, R_GENERATION) === request.generation
+  )
+    perform(s, request);
 }
 
 /** Puts a prepared counter on its task. While that is under way the context is pinned: it stays with the task (I38). */

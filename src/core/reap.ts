@@ -107,8 +107,7 @@ export function reapThread(s: CpuState, thread: number): void {
     s.f64[threadF64(region.layout, s.index) + T_F64_EXITS]! += 1;
     releaseTask(s, task);
   }
-  releaseThread(s, thread);
-  i32[at + T_SEQ]!++;
+  releaseThread(s, thread); // ends the change, too
 }
 
 function record(
@@ -208,6 +207,8 @@ function settleContext(
     setPacked(region, counter, packedOf(region, counter) & ~LISTED);
   }
   relink(s, context, originals);
+  // Also of one that was being taken from its task: the task's slot will be another's.
+  if (!isThreads) s.i32[region.contextW + (context << 4) + C_TASK] = TOMBSTONE;
 }
 
 /** Children that no chain has, and the families' lists of children, all of which are gone now. */

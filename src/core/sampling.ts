@@ -24,6 +24,7 @@ import {
   P_TICK,
   R_FAMILY,
   R_PACKED,
+  R_GENERATION,
   R_PARENT,
 } from './layout.ts';
 import type { Region } from './region.ts';
@@ -78,7 +79,7 @@ export function sample(s: CpuState, counter: CounterHandle, amount: number): voi
   const at = region.counterW + (slot << 4);
   const f = region.counterF + (slot << 3);
   if ((packed & COUNTING) === 0) {
-    if (i32[at + P_TICK] === s.ticks) {
+    if (i32[at + P_TICK] === s.ticks && f64[f + P_F64_OVERFLOWS]! >= s.overflowsPerTick) {
       f64[f + P_F64_LOST]! += amount;
       return;
     }
@@ -143,10 +144,13 @@ export function deliver(s: CpuState): void {
       const at = s.region.counterW + (slot << 4) + P_HUP;
       const f = s.region.counterF + (slot << 3) + P_F64_IN;
       const [inCount, hupCount] = [s.f64[f]!, s.i32[at]!];
+      const generation = counterWordOf(s.region, original, R_GENERATION);
       s.f64[f] = 0;
       s.i32[at] = 0;
       if (inCount !== 0) s.onOverflow?.(original, 'in', inCount);
-      if (hupCount !== 0) s.onOverflow?.(original, 'hup', hupCount);
+      // Closed in answer to the first: nobody hears of it any more.
+      const isOpen = counterWordOf(s.region, original, R_GENERATION) === generation;
+      if (hupCount !== 0 && isOpen) s.onOverflow?.(original, 'hup', hupCount);
     }
   } finally {
     s.isDelivering = false;

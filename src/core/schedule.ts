@@ -16,6 +16,7 @@
 import { assert } from './assert.ts';
 import { contextWordOf, pinContext, unclone, unpinContext } from './context.ts';
 import {
+  CHAINED,
   EVENT_MASK,
   EXCLUSIVE,
   GATED,
@@ -130,7 +131,8 @@ export function endsWaitForStart(s: CpuState, counter: CounterHandle): boolean {
   const packed = packedOf(s.region, counter);
   if ((packed & ON_START) === 0) return false;
   setPacked(s.region, counter, packed & ~ON_START);
-  unpinContext(s.region, counterWordOf(s.region, counter, R_CONTEXT));
+  // On its way to its thread it has not pinned yet: the pin there is that of its install.
+  if ((packed & CHAINED) !== 0) unpinContext(s.region, counterWordOf(s.region, counter, R_CONTEXT));
   return true;
 }
 
