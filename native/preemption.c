@@ -1,10 +1,11 @@
 // Two ways, the cheaper first:
 //
-// - rseq (Linux 4.18, no permission needed). A thread may point the word rseq_cs at the description of a critical
-//   section. Whenever the kernel is about to return to a thread that it had taken off its core, or to deliver a signal
-//   to it, and finds it outside of that section, it sets the word to 0. Ours is a section that is never entered, so the
-//   word is still set exactly as long as the thread has kept its core (kernel/rseq.c, rseq_ip_fixup). Somebody else's
-//   critical section overwrites the word: that reads as "perhaps", too.
+// - rseq (no permission needed). A thread may point the word rseq_cs at the description of a critical section. When the
+//   kernel is about to return to a thread that it had taken off its core, or to deliver a signal to it, and finds it outside
+//   of that section, it sets the word to 0. Ours is a section that is never entered, so the word is still set exactly as
+//   long as the thread has kept its core (kernel/rseq.c, rseq_ip_fixup). Somebody else's critical section overwrites the
+//   word: that reads as "perhaps", too. From Linux 6.19 on a kernel may leave the word alone when the thread gave up its
+//   core in a system call; there it is of no use, which is found out by trying.
 // - the page of a perf task-clock event: its `lock` word changes when the thread is scheduled in. The kernel then switches
 //   a perf event with the thread each time, which cost 1 to 3 us a request of a server that blocks in between.
 //
@@ -19,7 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PAGE_BYTES = 4096 };
@@ -92,19 +95,36 @@ static volatile uint64_t *find_word(bool *registered) {
   return &own_area.rseq_cs;
 }
 
+// Gives up the core in a system call; false when that turned out not to happen.
+static bool give_up_core(void) {
+  struct rusage before, after;
+  for (int attempt = 0; attempt < 10; attempt++) {
+    getrusage(RUSAGE_THREAD, &before);
+    syscall(SYS_nanosleep, &(struct timespec){0, 1000}, NULL);
+    getrusage(RUSAGE_THREAD, &after);
+    if (after.ru_nvcsw > before.ru_nvcsw) return true;
+  }
+  return false;
+}
+
+// Detect by trying, more than once: being preempted at that moment would clear the word on any kernel.
+static bool is_cleared_by_blocking(struct preemption *p) {
+  for (int trial = 0; trial < 3; trial++) {
+    *p->critical_section = section_address();
+    if (!give_up_core() || *p->critical_section == section_address()) return false;
+  }
+  return true;
+}
+
 static bool open_rseq(struct preemption *p) {
   if (is_set("TASKPERF_NO_RSEQ")) return false;
   section.start_ip = (uint64_t)(uintptr_t)taskperf_section_start;
   section.post_commit_offset = (uint64_t)(taskperf_section_end - taskperf_section_start);
   section.abort_ip = (uint64_t)(uintptr_t)taskperf_section_abort;
-  volatile uint64_t *word = find_word(&p->registered);
-  if (!word || *word != 0) return false;  // somebody is in a section of his own, by a signal handler: leave it
-  *word = section_address();
-  p->critical_section = word;
+  p->critical_section = find_word(&p->registered);
+  if (!p->critical_section) return false;
   p->watch = WATCH_RSEQ;
-  // Detect by trying: giving up the core must be seen. A kernel that does not clear the word is of no use.
-  syscall(SYS_nanosleep, &(struct { long s, ns; }){0, 1000}, NULL);
-  if (preemption_seen(p)) return true;
+  if (is_cleared_by_blocking(p)) return true;
   preemption_close(p);
   return false;
 }

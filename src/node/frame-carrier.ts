@@ -19,6 +19,7 @@ import { AsyncLocalStorage, AsyncResource, executionAsyncResource } from 'node:a
 import { promiseHooks } from 'node:v8';
 import type { Addon } from './addon.ts';
 import { isKnown } from './carrier.ts';
+import { Patches } from './patch.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import type { Task } from './task.ts';
 
@@ -37,6 +38,7 @@ export class FrameCarrier implements Carrier {
   readonly #scheduler: Scheduler;
   readonly #frames: FrameClass;
   readonly #key: AsyncLocalStorage<Task>;
+  readonly #patches = new Patches();
   readonly #set: (this: FrameClass, frame: Frame | undefined) => void;
   /** The frame that was current when the owner was last told. */
   #last: Frame | undefined = undefined;
@@ -64,6 +66,8 @@ export class FrameCarrier implements Carrier {
     const set = this.#set;
     const changed = (frame: Frame | undefined, exchanged: boolean): void => this.#changed(frame, exchanged);
     const isLast = (frame: Frame | undefined): boolean => frame === this.#last;
+    this.#last = undefined;
+    this.#inQueue = false;
     const isInQueue = (): boolean => this.#inQueue && words[charging] === 1;
     define(frames, 'set', (frame: Frame | undefined): void => {
       set.call(frames, frame);
@@ -76,6 +80,7 @@ export class FrameCarrier implements Carrier {
       if (!isLast(frame) || words[charging] === 0) changed(frame, true);
       return prior;
     });
+    this.#patches.replace(globalThis, 'queueMicrotask', (original) => this.#tellMicrotask(original as never));
     this.#stopPromiseHook = promiseHooks.createHook({
       before: () => {
         const frame = frames.current();
@@ -84,7 +89,23 @@ export class FrameCarrier implements Carrier {
     }) as unknown as () => void;
   }
 
+  /** Without a frame Node enqueues the bare callback, which no exchange and no promise hook would tell of. */
+  #tellMicrotask(original: (callback: () => void) => void): () => void {
+    const frames = this.#frames;
+    const { look } = this;
+    const queueMicrotask = (callback: () => void): void => {
+      if (typeof callback !== 'function' || frames.current() !== undefined) original(callback);
+      else
+        original(() => {
+          look();
+          callback();
+        });
+    };
+    return queueMicrotask as () => void;
+  }
+
   uninstall(): void {
+    this.#patches.undo();
     this.#stopPromiseHook?.();
     this.#stopPromiseHook = null;
     restore(this.#frames, 'set');

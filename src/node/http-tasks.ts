@@ -18,6 +18,7 @@ import type { Thread } from './thread.ts';
 
 interface RequestStart {
   request: IncomingMessage;
+  response: ServerResponse;
 }
 type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean;
 
@@ -33,9 +34,7 @@ export class HttpTasks {
   install(): void {
     installRouteNames();
     this.#patches.onUndo(uninstallRouteNames);
-    this.#subscribe('http.server.request.start', (message) =>
-      this.#onRequest((message as RequestStart).request),
-    );
+    this.#subscribe('http.server.request.start', (message) => this.#onRequest(message as RequestStart));
     this.#subscribe('net.server.socket', (message) =>
       this.#onConnection((message as { socket: Socket }).socket),
     );
@@ -63,23 +62,22 @@ export class HttpTasks {
     this.#patches.onUndo(() => diagnosticsChannel.unsubscribe(channel, listener));
   }
 
-  #onRequest(request: IncomingMessage): void {
+  #onRequest({ request, response }: RequestStart): void {
     const thread = this.#thread;
     // Its name is known at its end, when a router has matched it.
     const task = thread.fork(thread.root, thread.unnamed);
-    if (task === null) return;
+    // Also of nobody: looking for a stamp that is not there costs microseconds.
     stamp(request, task);
-    thread.enter(task);
+    stamp(response, task);
+    if (task !== null) thread.enter(task);
   }
 
-  /** A response has no stamp of its own: it belongs to the task of its request. */
   #responseEmit(original: Emit): Emit {
     const thread = this.#thread;
     const end = (response: ServerResponse, task: Task): void => this.#end(response, task);
     return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
-      const request = (this as unknown as ServerResponse).req as IncomingMessage | null | undefined;
-      const task = request === null || request === undefined ? null : taskOf(request);
-      if (task === null || task.ended) return call(original, this, args);
+      const task = taskOf(this);
+      if (task === null) return call(original, this, args);
       try {
         // Most events have no listener: nothing of the program runs then.
         if (this.listenerCount(args[0]) === 0) return call(original, this, args);
@@ -92,6 +90,7 @@ export class HttpTasks {
 
   #end(response: ServerResponse, task: Task): void {
     const thread = this.#thread;
+    unstamp(response);
     if (task.ended) return;
     thread.rename(task, thread.names.intern(nameOfRequest(response.req, response)));
     thread.exitSoon(task);

@@ -39,8 +39,8 @@ class Stamp extends Itself {
   }
 }
 
-/** Says that what `target` emits is done in the name of `task`. */
-export function stamp(target: object, task: Task): void {
+/** Says that what `target` emits is done in the name of `task`, or of nobody. */
+export function stamp(target: object, task: Task | null): void {
   if (Stamp.has(target)) Stamp.move(target, task);
   else new Stamp(target, task);
 }

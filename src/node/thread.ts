@@ -52,6 +52,8 @@ export class Thread implements Scheduler {
   #users = 0;
   /** Tasks started and not ended. */
   #alive = 0;
+  /** Something was counted since the carrier last rested. */
+  #wasCounting = false;
   #off = false;
   /** Code of no task is booked as unattributed by the boundaries, without a switch to the root task. */
   #skipsNobody: boolean;
@@ -83,6 +85,7 @@ export class Thread implements Scheduler {
   /** One more user of the counts. The first installs what sees the switches. */
   count(): void {
     this.#users++;
+    this.#wasCounting = true;
     if (this.#users > 1 || this.#off) return;
     const addon = this.#addon;
     if (addon !== null) {
@@ -106,7 +109,9 @@ export class Thread implements Scheduler {
   }
 
   #restIfUnused(): void {
-    if (this.#users === 0 && this.#alive === 0) this.#carrier.rest();
+    if (!this.#wasCounting || this.#users !== 0 || this.#alive !== 0) return;
+    this.#wasCounting = false;
+    this.#carrier.rest();
   }
 
   /** Scheduler: the code that runs from here on is this task's. */

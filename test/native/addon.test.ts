@@ -44,7 +44,7 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
     if (typeof buffer === 'number') assert.fail(`map gave errno ${buffer}`);
     return buffer;
   };
-  /** A thread slot of its own with the clock started; the errno of perf_event_open does not matter here. */
+  /** A thread slot of its own with the clock started; whether preemption is seen does not matter here. */
   const opened = (): Float64Array => {
     const buffer = mapped('', SLOT_BYTES, true);
     addon.open(buffer, 0);

@@ -19,6 +19,13 @@ before(async () => {
 });
 after(() => first.close());
 
+/** Code outside of any async context, the test runner's own included: there Node takes its shortest ways. */
+const outsideQueue: (() => void)[] = [];
+const outsideTimer = setInterval(() => {
+  for (const fn of outsideQueue.splice(0)) fn();
+}, 1);
+after(() => clearInterval(outsideTimer));
+
 /** Calls into a task from code of nobody: burns `ns` in the task's context. */
 type Enter = (ns: number) => void;
 
@@ -41,7 +48,7 @@ async function cost(
   });
   await delay(2);
   const before = counter!.read().value;
-  arrange((ns) => (burned += resource!.runInAsyncScope(burn, null, ns)), resource!);
+  outsideQueue.push(() => arrange((ns) => (burned += resource!.runInAsyncScope(burn, null, ns)), resource!));
   await delay(120);
   release();
   return { counted: (await ended) - before, burned };
@@ -101,6 +108,14 @@ const ways: [string, (enter: Enter, resource: AsyncResource) => void][] = [
       }, 1),
   ],
   [
+    "a task's tick, then nobody's bare microtask",
+    (enter, resource) =>
+      fs.stat('.', () => {
+        resource.runInAsyncScope(() => process.nextTick(() => enter(TASK_NS)));
+        queueMicrotask(() => burn(NOBODY_NS));
+      }),
+  ],
+  [
     'a function bound to the task',
     (enter, resource) => {
       const bound = resource.bind(() => enter(TASK_NS));
@@ -124,6 +139,30 @@ for (const [name, arrange] of ways) {
     assert.ok(Math.abs(counted - burned) < NOBODY_NS / 10, `counted ${counted} ns, burned ${burned} ns`);
   });
 }
+
+test('closing the last counter in a tick of its task leaves nothing to the next one', async () => {
+  first.close();
+  let counter: Counter | undefined;
+  const job = (work: () => void): Promise<void> =>
+    new Promise((resolve) => {
+      outsideQueue.push(() => {
+        void spawn('job', async () => {
+          counter = openCounter({ event: 'task-clock' });
+          await new Promise<void>((done) => setTimeout(done, 20));
+          const { value } = counter.read();
+          process.nextTick(() => {
+            counter!.close();
+            resolve();
+          });
+          assert.ok(value < NOBODY_NS / 2, `${value} ns counted for nothing`);
+        });
+        work(); // code of nobody, after the task in the same callback
+      });
+    });
+  await job(() => {});
+  await job(() => burn(NOBODY_NS));
+  first = openCounter({ event: 'task-clock', thread: true });
+});
 
 test('opening and closing again and again leaves nothing behind that every new resource would have to carry', () => {
   const carried = (): number => Reflect.ownKeys(new AsyncResource('probe')).length;
