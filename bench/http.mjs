@@ -17,9 +17,12 @@ import { nodeBinaries, pinned, root, save, spread, twoCores } from './machine.mj
 const CONNECTIONS = 10;
 const WORK_MICROSECONDS = 1000;
 const BLOCKS = 6;
-/** Requests per round and variant. The first 10,000 cost up to six times as much as later ones: the JIT compilers. */
+/**
+ * Requests per round and variant. The first 20,000 cost up to three times as much as later ones, with taskperf and without:
+ * the compilers (per 10,000 requests of Node 24: 40, 30, 15.5, 15.7 … us without, 76, 39, 22.0, 21.5 … us with).
+ */
 const ROUTES = {
-  '/awaits': { warmUp: 12_000, measured: 18_000 },
+  '/awaits': { warmUp: 24_000, measured: 18_000 },
   '/work': { warmUp: 60, measured: 480 },
 };
 const here = (name) => join(root, 'bench', 'http', name);

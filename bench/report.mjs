@@ -260,7 +260,7 @@ function method() {
   return `## How
 
 - One round starts a fresh server per variant on one core and the load generator on the other (10 keep-alive
-  connections), warms each server up with 12,000 requests, then measures them in turn in small blocks, in another order
+  connections), warms each server up with 24,000 requests, then measures them in turn in small blocks, in another order
   each round. A pair is a variant and \`nothing\` of the same round.
 - CPU is what the server's own \`process.resourceUsage()\` says, user and system, all its threads.
 - \`taskperf, every request\` sets what \`taskperf stat\` sets; the requests counted in the region are compared with those
