@@ -55,7 +55,6 @@ import {
   R_NEXT,
   R_PARENT,
   R_REFS,
-  TASK_EXITED,
   TASK_LIVE,
   THREAD_LIVE,
   TOMBSTONE,
@@ -67,7 +66,7 @@ import {
 } from './layout.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
 import { endsWaitForStart } from './schedule.ts';
-import { releaseTask, taskWordOf } from './task.ts';
+import { buryTask, taskWordOf } from './task.ts';
 
 /** What the dead left. */
 interface Estate {
@@ -103,9 +102,8 @@ export function reapThread(s: CpuState, thread: number): void {
     putContext(s, context, references);
   }
   for (const task of estate.tasks) {
-    i32[region.taskW + (task << 4) + K_STATE] = TASK_EXITED;
     s.f64[threadF64(region.layout, s.index) + T_F64_EXITS]! += 1;
-    releaseTask(s, task);
+    buryTask(s, task);
   }
   releaseThread(s, thread); // ends the change, too
 }
