@@ -5,7 +5,7 @@ import { chooseNs, chooseTask } from './choose.ts';
 import type { Machine, SimCpu, SimTask } from './machine.ts';
 import { DisagreementError } from './violation.ts';
 import { liveAncestor } from './model-owner.ts';
-import { observe, observeArrivals } from './observe.ts';
+import { observe } from './observe.ts';
 
 /** What tasks are called. More than some runs have room for. */
 const NAMES = ['GET /', 'POST /', 'job', 'cron', 'test'];
@@ -124,7 +124,7 @@ function fork(machine: Machine, cpu: SimCpu): void {
     core: () => (child = cpu.core.fork(parent.handle, name)),
     expected: () => '',
     model: (handle) => {
-      observeArrivals(machine); // the safepoint may have put counters of forks on the PMU
+      observe(machine); // the safepoint may have put counters of forks on the PMU
       if (handle === 0) machine.losses++;
       else machine.addTask(cpu, handle, model.fork(cpu.model, parent.model, modelName));
     },

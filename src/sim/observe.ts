@@ -12,21 +12,9 @@ import type { Member } from './model-counter.ts';
 import type { ModelTask } from './model-owner.ts';
 
 export function observe(machine: Machine): void {
-  lookAt(machine, false);
-}
-
-/**
- * Only who has come on: for what an operation counted half-way through. Who was on then may be off at its end, such as a
- * counter whose limit the count itself used up.
- */
-export function observeArrivals(machine: Machine): void {
-  lookAt(machine, true);
-}
-
-function lookAt(machine: Machine, arrivals: boolean): void {
   if (!machine.model.hasSlots) return;
   watch(machine);
-  for (const counter of machine.watched) observeFamily(machine, counter, arrivals);
+  for (const counter of machine.watched) observeFamily(machine, counter);
 }
 
 /** Only counters of groups that take slots are ever ACTIVE or in ERROR. */
@@ -38,21 +26,20 @@ function watch(machine: Machine): void {
   machine.watched = counters.filter((c) => c.model.isInstalled && leaders.has(c.model.leader));
 }
 
-function observeFamily(machine: Machine, counter: SimCounter, arrivals: boolean): void {
+function observeFamily(machine: Machine, counter: SimCounter): void {
   const { region } = machine;
-  const look = (handle: CounterHandle, member: Member): void => {
-    const state = stateOf(packedOf(region, handle));
-    if (arrivals && state !== STATE_ACTIVE) return;
-    const seen = { isActive: state === STATE_ACTIVE, isFailed: state === STATE_ERROR };
-    machine.model.observe(counter.model, member, seen);
-  };
-  look(counter.handle, counter.model.own);
+  observeMember(machine, counter, counter.handle, counter.model.own);
   for (let c = firstChild(region, counter.handle); c !== 0; c = nextChild(region, c)) {
     // In the middle of an operation a child may be of a task that the model does not know yet.
     const task = taskOf(machine, c);
     const member = task === undefined ? undefined : counter.model.members.get(task.model);
-    if (member !== undefined) look(c, member);
+    if (member !== undefined) observeMember(machine, counter, c, member);
   }
+}
+
+function observeMember(machine: Machine, { model }: SimCounter, handle: CounterHandle, member: Member): void {
+  const state = stateOf(packedOf(machine.region, handle));
+  machine.model.observe(model, member, { isActive: state === STATE_ACTIVE, isFailed: state === STATE_ERROR });
 }
 
 /** Whose context the counter is on now. */
