@@ -93,17 +93,25 @@ interface Drawn {
 
 function drawAttributes(machine: Machine): Drawn {
   const { prng } = machine;
-  const { hasPriorities } = machine.options.pmu;
+  const { hasPriorities, slotted } = machine.options.pmu;
+  const event = drawEvent(machine);
+  // A fork that uses up the limit of a counter of forks takes it off the PMU and puts others on in one operation; who was
+  // on when the fork was counted could not be seen from outside.
+  const samples = event !== FORKS || slotted.length === 0;
   return {
-    event: drawEvent(machine),
+    event,
     inherit: prng.chance(1, 2),
     inheritStat: prng.chance(1, 2),
     disabled: prng.chance(1, 4),
     pinned: hasPriorities && prng.chance(1, 6),
     exclusive: hasPriorities && prng.chance(1, 8),
     enableOnStart: prng.chance(1, 8),
-    ...(prng.chance(1, 6) ? { period: prng.pick([1, 7, 1000]) } : {}),
+    ...(prng.chance(1, 6) ? withPeriod(samples, prng.pick([1, 7, 1000])) : {}),
   };
+}
+
+function withPeriod(samples: boolean, period: number): { period?: number } {
+  return samples ? { period } : {};
 }
 
 function drawEvent({ prng, options }: Machine): number {
