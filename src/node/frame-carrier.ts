@@ -9,7 +9,7 @@
  *  - promise continuations: V8 restores the frame without a call, so a `before` promise hook remains.
  *
  * Between two callbacks of Node's own queues (ticks, timers, immediates) the frame goes back to none for a moment in which
- * no code of anybody runs but the queue's. Nothing is told then: the next callback mostly is the same task's, and telling
+ * next to no code runs but the queue's (bare microtasks are told by #tellMicrotask). Nothing is told then: the next callback mostly is the same task's, and telling
  * "nobody" and the task again cost two readings each time (15 of the 28 of a request with ten awaits).
  *
  * The frame class is internal to Node. It is reached through the addon, checked by trying, and if anything is not as
