@@ -159,6 +159,28 @@ static napi_value charge(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// addSource(kind, line): 0 or errno
+static napi_value add_source(napi_env env, napi_callback_info info) {
+  struct environment *e = thread_environment;
+  size_t count = 2;
+  napi_value argument[2];
+  int32_t kind, line;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 2 || napi_get_value_int32(env, argument[0], &kind) != napi_ok || kind < 0 || kind >= SOURCE_KINDS ||
+      napi_get_value_int32(env, argument[1], &line) != napi_ok || line < 0 || line >= EVENT_LINES)
+    return bad_argument(env, "addSource(kind, line)");
+  if (!e || !e->open) return bad_argument(env, "open the thread first");
+  return number(env, sources_add_single(&e->boundary.sources, (enum source_kind)kind, line));
+}
+
+static napi_value remove_sources(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  struct environment *e = thread_environment;
+  if (e && e->open) sources_close(&e->boundary.sources);
+  return NULL;
+}
+
 static napi_value frame(napi_env env, napi_callback_info info) {
   (void)env;
   (void)info;
@@ -238,6 +260,8 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "install", install);
   export_function(env, exports, "uninstall", uninstall);
   export_function(env, exports, "charge", charge);
+  export_function(env, exports, "addSource", add_source);
+  export_function(env, exports, "removeSources", remove_sources);
   export_function(env, exports, "nobody", nobody);
   export_function(env, exports, "skipNobody", skip_nobody);
   export_function(env, exports, "frame", frame);
@@ -253,6 +277,8 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "F64_UNATTRIBUTED", F64_UNATTRIBUTED);
   export_number(env, exports, "F64_LOOP", F64_LOOP);
   export_number(env, exports, "F64_IDLE", F64_IDLE);
+  export_number(env, exports, "EVENT_LINES", EVENT_LINES);
+  export_number(env, exports, "F64_CHARGEABLE", F64_CHARGEABLE);
   export_number(env, exports, "F64_NATIVE", F64_NATIVE);
   export_number(env, exports, "LINE_TASK_CLOCK", LINE_TASK_CLOCK);
   export_number(env, exports, "LINE_CPU_CLOCK", LINE_CPU_CLOCK);

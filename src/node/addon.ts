@@ -4,9 +4,11 @@
 import { createRequire } from 'node:module';
 import {
   CPU_CLOCK,
+  EVENT_LINES,
   TASK_CLOCK,
   T_CHARGING,
   T_F64_BOUNDARIES,
+  T_F64_CHARGEABLE,
   T_F64_IDLE,
   T_F64_LOOP,
   T_F64_NATIVE,
@@ -18,11 +20,9 @@ import {
 } from '../core/index.ts';
 
 /** f64 offsets within the native words of a thread slot (native/boundary.h). */
-export const NATIVE_JS_CPU: number = 0;
-export const NATIVE_JS_WALL: number = 1;
-export const NATIVE_NOW: number = 2;
-export const NATIVE_WOKE: number = 3;
-export const NATIVE_SECTION: number = 4;
+export const NATIVE_NOW: number = 0;
+export const NATIVE_WOKE: number = 1;
+export const NATIVE_SECTION: number = 2;
 
 /** Bits of what install() could not find in this runtime. */
 export const LACKS_FRAMES: number = 16;
@@ -38,6 +38,10 @@ export interface Addon {
   uninstall(): void;
   /** Books what has passed; with T_RESUME set the running task is charged from now on. */
   charge(): void;
+  /** Counts one more thing (native/sources.h) on a line of the region. 0 or an errno. */
+  addSource(kind: number, line: number): number;
+  /** Counts only the clocks again. */
+  removeSources(): void;
   /** Nobody's code runs from now on. */
   nobody(): void;
   /** false: code without an async context frame is told to onOwner, too. */
@@ -76,6 +80,8 @@ function assertSameLayout(native: Record<string, unknown>): void {
     ['F64_UNATTRIBUTED', T_F64_UNATTRIBUTED],
     ['F64_LOOP', T_F64_LOOP],
     ['F64_IDLE', T_F64_IDLE],
+    ['EVENT_LINES', EVENT_LINES],
+    ['F64_CHARGEABLE', T_F64_CHARGEABLE],
     ['F64_NATIVE', T_F64_NATIVE],
     ['LINE_TASK_CLOCK', TASK_CLOCK],
     ['LINE_CPU_CLOCK', CPU_CLOCK],

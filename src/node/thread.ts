@@ -18,7 +18,7 @@ import {
 import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
 import type { Addon } from './addon.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
-import { ClockPmu } from './clock-pmu.ts';
+import { NativePmu } from './native-pmu.ts';
 import { FrameCarrier } from './frame-carrier.ts';
 import { HookCarrier } from './hook-carrier.ts';
 import { JsClockPmu } from './js-clock-pmu.ts';
@@ -44,7 +44,7 @@ export class Thread implements Scheduler {
   readonly #frames: FrameCarrier | null;
   readonly #carrier: Carrier;
   readonly #addon: Addon | null;
-  readonly #clock: ClockPmu | null;
+  readonly #clock: NativePmu | null;
   readonly #resume: number;
   readonly #turn: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
@@ -61,7 +61,7 @@ export class Thread implements Scheduler {
   constructor(memory: ProcessRegion, identity: ThreadIdentity) {
     const { region, addon } = memory;
     this.#memory = memory;
-    const clock = addon === null ? null : new ClockPmu(addon, memory);
+    const clock = addon === null ? null : new NativePmu(addon, memory);
     const pmu = clock ?? new JsClockPmu(region);
     this.#clock = clock;
     this.cpu = new Cpu(region, pmu, { ...identity, tid: addon?.threadId() ?? 0 });
