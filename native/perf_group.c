@@ -164,3 +164,10 @@ void perf_groups_close(struct perf_groups *all) {
   for (int g = all->groups - 1; g >= 0; g--) close_counters(&all->counter[all->group[g].first], all->group[g].count);
   memset(all, 0, sizeof *all);
 }
+
+void perf_groups_remove_last(struct perf_groups *all) {
+  assert(all->groups > 0);
+  struct perf_group *group = &all->group[--all->groups];
+  close_counters(&all->counter[group->first], group->count);
+  all->events -= group->count;
+}

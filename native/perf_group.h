@@ -37,6 +37,8 @@ int perf_group_add(struct perf_groups *all, const struct perf_spec *specs, int c
 // All values in the order of adding, and per group the ns that the thread ran while the group was not on the PMU.
 // Neither ever goes back.
 void perf_groups_read(struct perf_groups *all, double *values, double *missed_ns);
+// Undoes the last perf_group_add.
+void perf_groups_remove_last(struct perf_groups *all);
 void perf_groups_close(struct perf_groups *all);
 
 static inline int perf_groups_count(const struct perf_groups *all) { return all->groups; }
