@@ -14,6 +14,8 @@ export interface AskedEvents {
   readonly events: readonly EventInfo[];
   /** Not a word about them where the machine does not count them: nobody asked by name. */
   readonly optional: ReadonlySet<EventInfo>;
+  /** What was asked for by name, as it was grouped. */
+  readonly named: readonly EventGroup[];
   /** For TASKPERF_EVENTS: resolves to the same again. */
   readonly text: string;
 }
@@ -28,14 +30,14 @@ const LINES_GIVEN = EVENT_LINES - EVENT_GIVEN_FIRST;
 /** @throws TaskperfError ENOENT, EINVAL (a name, the syntax), ENOSPC (too many). */
 export function askedEvents(lists: readonly string[] | undefined): AskedEvents {
   const named = (lists ?? [DEFAULT_EVENTS.join(',')]).flatMap((list) => parseEvents(list));
-  const silent = lists === undefined ? DEFAULT_IF_SUPPORTED.flatMap((name) => parseEvents(name)) : [];
-  const groups = [...named, ...silent];
-  const events = numbered(groups.flatMap((group) => group.events));
-  const names = new Set(silent.flatMap((group) => group.events.map((event) => event.name)));
+  const silent = lists === undefined ? parseEvents(DEFAULT_IF_SUPPORTED.join(',')) : [];
+  const events = numbered([...named, ...silent].flat());
+  const names = new Set(silent.flat().map((event) => event.name));
   return {
     events,
     optional: new Set(events.filter((event) => names.has(event.name))),
-    text: [EVENTS[TASK_CLOCK]!.name, ...groups.map(groupText)].join(','),
+    named: lists === undefined ? [] : named,
+    text: ['task-clock', ...(lists ?? [...DEFAULT_EVENTS, ...DEFAULT_IF_SUPPORTED])].join(','),
   };
 }
 
@@ -53,9 +55,4 @@ function numbered(resolved: readonly ResolvedEvent[]): EventInfo[] {
     throw new TaskperfError('ENOSPC', message, given);
   }
   return [...events.values()];
-}
-
-function groupText({ events, isExplicit }: EventGroup): string {
-  const list = events.map((event) => event.text).join(',');
-  return isExplicit ? `{${list}}` : list;
 }

@@ -6,7 +6,7 @@ import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import { scalingOf } from './scaling.ts';
-import type { By, Row, Tally } from './tally.ts';
+import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
 /** How the command ended: one of code and signal is set. */
@@ -70,6 +70,11 @@ export function systemRows(tally: Tally): SystemRow[] {
     { name: '(unattributed)', values: sumOf(tally.threads.map((thread) => thread.unattributed)) },
     { name: '(late)', values: sumOf(tally.threads.map((thread) => thread.late)) },
   ];
+}
+
+/** Some process of the command counted it. */
+export function isCounted({ id }: EventInfo, processes: readonly ProcessFacts[]): boolean {
+  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 export function sumOf(lines: readonly Float64Array[]): Float64Array {

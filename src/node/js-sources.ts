@@ -6,7 +6,7 @@
 import { constants } from 'node:os';
 import { EVENT_ESTIMATED, V_ERRNO, V_FLAGS, eventRowWord, lineOf } from '../core/index.ts';
 import type { Cpu, Region } from '../core/index.ts';
-import type { EventGroup, ResolvedEvent, SingleSource } from './events/event.ts';
+import type { EventGroup, ResolvedEvent, V8Count } from './events/event.ts';
 import { GcObserver, SliceLog } from './gc-observer.ts';
 import type { GcPause } from './gc-observer.ts';
 import { HeapGrowth } from './heap-growth.ts';
@@ -20,7 +20,7 @@ const { ENOSPC, ENOSYS } = constants.errno;
 type OfPause = (pause: GcPause) => number;
 
 /** What one pause adds to each of these. */
-const OF_PAUSE: ReadonlyMap<SingleSource, OfPause> = new Map<SingleSource, OfPause>([
+const OF_PAUSE: ReadonlyMap<V8Count, OfPause> = new Map<V8Count, OfPause>([
   ['gc-time', ({ durationNs }) => durationNs],
   ['gc-count', () => 1],
   ['gc-minor', ({ isMinor }) => Number(isMinor)],
@@ -49,7 +49,7 @@ export class JsSources {
 
   /** Counts these from now on; those that are counted already stay as they are. */
   open(groups: readonly EventGroup[]): void {
-    for (const event of groups.flatMap(({ events }) => events))
+    for (const event of groups.flat())
       if (event.source.kind !== 'fixed' && !this.#counted.has(event.name)) this.#open(event);
   }
 
@@ -95,7 +95,7 @@ export class JsSources {
       this.#counted.set(event.name, { line, errno: ENOSPC });
       return;
     }
-    const isOpen = event.source.kind === 'single' && this.#openSingle(event.source.source, line);
+    const isOpen = event.source.kind === 'v8' && this.#openCount(event.source.count, line);
     const errno = isOpen ? 0 : ENOSYS;
     this.#counted.set(event.name, { line, errno });
     const row = eventRowWord(line);
@@ -105,15 +105,15 @@ export class JsSources {
     this.#cpu.addLine(line);
   }
 
-  #openSingle(source: SingleSource, line: number): boolean {
-    const ofPause = OF_PAUSE.get(source);
+  #openCount(count: V8Count, line: number): boolean {
+    const ofPause = OF_PAUSE.get(count);
     if (ofPause !== undefined) {
       this.#pmu.addSource(line, null);
       this.#pauseLines.push([line, ofPause]);
       this.#observe();
       return true;
     }
-    if (source !== 'alloc-bytes') return false;
+    if (count !== 'alloc-bytes') return false;
     const growth = new HeapGrowth();
     this.#pmu.addSource(line, () => growth.read());
     return true;
