@@ -2,12 +2,13 @@
 import { DEFAULT_EVENTS, INTERVAL_MS_MIN } from './arguments.ts';
 
 /** What exists, for `taskperf --help` and for the message about an unknown subcommand. */
-export const SUBCOMMANDS: readonly string[] = ['stat', 'list'];
+export const SUBCOMMANDS: readonly string[] = ['stat', 'list', 'doctor'];
 
 export const HELP: string = `taskperf: what every request of a Node.js program costs
 
   taskperf stat [options] -- COMMAND   run a program and count its tasks (requests, jobs)
   taskperf list                        events that can be counted
+  taskperf doctor                      what is missing on this machine, what it costs, how to permit it
   taskperf --version
 
 \`taskperf stat --help\` shows the options. Example: taskperf stat -- node app.js
@@ -29,4 +30,15 @@ Ctrl-C goes to the program first; a second one kills it.
 
 The exit status is the program's, 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
 executed, 129 for a mistake in the command line. TASKPERF_DIR names the directory for the counters; it must be private.
+`;
+
+export const DOCTOR_HELP: string = `taskperf doctor [--json]
+
+Says what this machine lets taskperf count: permissions, counters of the processor, the runtime, and per kind of event
+how exact it is. For each thing that is missing: what that costs, and the command or setting that permits it.
+
+      --json           one JSON document (schema taskperf.doctor/1)
+  -h, --help           this page
+
+The exit status is 0 when \`stat\` works exactly with what it counts by default, 1 when it has to estimate.
 `;

@@ -2,6 +2,7 @@
 /** The command `taskperf`: what it can do, one subcommand per file. */
 import fs from 'node:fs';
 import { nearest, UsageError } from './arguments.ts';
+import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
 import { list } from './list.ts';
@@ -16,6 +17,8 @@ async function main(args: readonly string[]): Promise<number> {
       return await stat(rest);
     case 'list':
       return list(rest);
+    case 'doctor':
+      return doctor(rest);
     case '-h':
     case '--help':
       process.stdout.write(HELP);
@@ -29,11 +32,16 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function unknownSubcommand(name: string | undefined): string {
-  const existing = `there are ${SUBCOMMANDS.join(' and ')}; \`taskperf --help\` explains them`;
+  const existing = `there are ${listed(SUBCOMMANDS)}; \`taskperf --help\` explains them`;
   if (name === undefined) return `no subcommand given; ${existing}`;
   const near = nearest(name, SUBCOMMANDS);
   const kind = name.startsWith('-') ? 'option' : 'subcommand';
   return `unknown ${kind} '${name}'; ${near === undefined ? '' : `did you mean '${near}'? `}${existing}`;
+}
+
+/** "stat, list and doctor" */
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function version(): string {

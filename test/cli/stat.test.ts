@@ -67,7 +67,7 @@ test('an event that the machine does not count is <not supported>; the others ar
 });
 
 test('an unknown subcommand is named and the existing ones listed', () => {
-  assert.match(taskperf('top').stderr, /unknown subcommand 'top'; there are stat and list/);
+  assert.match(taskperf('top').stderr, /unknown subcommand 'top'; there are stat, list and doctor/);
 });
 
 test('127 for a command that is not found, 126 for one that cannot be executed', () => {
