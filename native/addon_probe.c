@@ -1,17 +1,10 @@
 // Node-API glue of the questions that change nothing: which counters open, and which symbols the runtime has.
-#include "addon_probe.h"
+#include "addon.h"
 
 #include <string.h>
 
-#include "boundary.h"
 #include "probe.h"
 #include "v8_counts.h"
-
-static napi_value number(napi_env env, double value) {
-  napi_value result = NULL;
-  napi_create_double(env, value, &result);
-  return result;
-}
 
 static bool config_argument(napi_env env, napi_value value, uint64_t *config) {
   double plain;
@@ -39,21 +32,19 @@ static napi_value perf_probe(napi_env env, napi_callback_info info) {
                      napi_get_typedarray_info(env, argument[4], &type, &length, &into, NULL, NULL) == napi_ok &&
                      type == napi_float64_array && length >= 2;
   second = first;
-  if (!well_formed || (member != napi_null && !config_argument(env, argument[2], &second.config))) {
-    napi_throw_type_error(env, "EINVAL", "perfProbe(type, config, member, excludeKernel, Float64Array of 2)");
-    return NULL;
-  }
+  if (!well_formed || (member != napi_null && !config_argument(env, argument[2], &second.config))) 
+    return addon_bad_argument(env, "perfProbe(type, config, member, excludeKernel, Float64Array of 2)");
   int error = probe_counter(&first, member == napi_null ? NULL : &second, &found);
   double *words = into;
   words[0] = found.group;
   words[1] = found.page;
-  return number(env, error);
+  return addon_number(env, error);
 }
 
 // boundaryLacks(): LACKS_*, what install() would not find
 static napi_value boundary_missing(napi_env env, napi_callback_info info) {
   (void)info;
-  return number(env, boundary_lacks());
+  return addon_number(env, boundary_lacks());
 }
 
 // v8Lacks(): V8_LACKS_*, found by opening and closing
@@ -63,17 +54,11 @@ static napi_value v8_missing(napi_env env, napi_callback_info info) {
   memset(&counts, 0, sizeof counts);
   int lacks = v8_counts_open(&counts, true, true);
   v8_counts_close(&counts);
-  return number(env, lacks);
+  return addon_number(env, lacks);
 }
 
-void addon_probe_exports(napi_env env, napi_value exports) {
-  static const struct {
-    const char *name;
-    napi_callback callback;
-  } all[] = {{"perfProbe", perf_probe}, {"boundaryLacks", boundary_missing}, {"v8Lacks", v8_missing}};
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    napi_value function;
-    if (napi_create_function(env, all[i].name, NAPI_AUTO_LENGTH, all[i].callback, NULL, &function) == napi_ok)
-      napi_set_named_property(env, exports, all[i].name, function);
-  }
+void addon_probe(napi_env env, napi_value exports) {
+  addon_export(env, exports, "perfProbe", perf_probe);
+  addon_export(env, exports, "boundaryLacks", boundary_missing);
+  addon_export(env, exports, "v8Lacks", v8_missing);
 }

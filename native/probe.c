@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "perf_page.h"
+
 // Software events need no register: every group of them fits.
 enum { GROUP_MAX = 32 };
 
@@ -25,6 +27,8 @@ static int open_in_group(const struct perf_spec *spec, int leader, int *fd) {
   struct perf_event_attr attr;
   perf_fill(&attr, spec);
   attr.disabled = leader < 0;
+  if (page_ask(&attr) && perf_open_attr(&attr, 0, leader, fd) == 0) return 0;
+  attr.config1 = spec->config1;
   return perf_open_attr(&attr, 0, leader, fd);
 }
 

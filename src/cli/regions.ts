@@ -4,7 +4,8 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { H_PID } from '../core/layout.ts';
+import { EVENT_GIVEN_FIRST } from '../core/events.ts';
+import { EVENT_LINES, H_PID } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
@@ -45,12 +46,14 @@ export class RegionSession {
   readonly #others: Set<string> = new Set();
   readonly #ended: Tally = new Tally();
   readonly #tasks: LoggedTask[] = [];
+  /** Which events take turns on the PMU, as the processes that have been found say. */
+  readonly #scaling: Map<number, number> = new Map();
 
   constructor(options: SessionOptions) {
     this.#options = options;
     const events = options.events.map((event) => event.id);
-    this.collector = new Collector(events);
-    this.intervalCollector = options.intervals ? new Collector(events) : undefined;
+    this.collector = new Collector(events, this.#scaling);
+    this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
   }
 
   /** Finds new regions and drains all rings. Returns how full the fullest ring was, 0 to 1. */
@@ -111,6 +114,7 @@ export class RegionSession {
       const reader = RegionReader.open(file);
       const log = this.#options.by === 'task' ? new TaskLog() : undefined;
       this.#open.set(key, { reader, pid: reader.header.i32[H_PID]!, rings: [], log });
+      this.#noteScaling(reader);
     } catch (error) {
       this.#others.add(key);
       this.notes.push(
@@ -120,8 +124,16 @@ export class RegionSession {
     }
   }
 
+  #noteScaling(reader: RegionReader): void {
+    for (let line = EVENT_GIVEN_FIRST; line < EVENT_LINES; line++) {
+      const missed = reader.eventRow(line)?.missedLine;
+      if (missed !== undefined) this.#scaling.set(line, missed);
+    }
+  }
+
   #drain({ reader, rings, log }: OpenRegion): number {
     reader.refresh();
+    if (rings.length < reader.threadsUsed) this.#noteScaling(reader);
     while (rings.length < reader.threadsUsed) {
       const thread = rings.length;
       rings.push({ ring: new RingReader(reader, thread), sink: this.#sink(reader, thread, log) });

@@ -1,5 +1,6 @@
 /** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
 import { TaskperfError } from '../core/errors.ts';
+import type { EventInfo } from '../core/events.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
 import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
@@ -12,6 +13,7 @@ import { RegionSession } from './regions.ts';
 import { endingText } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { renderTable } from './table.ts';
+import type { Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -34,7 +36,8 @@ export async function stat(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: StatArguments, output: Output): Promise<number> {
-  const { command, events, by } = options;
+  const { command, asked, by } = options;
+  const { events } = asked;
   const directory = prepared();
   const intervalsWanted = options.intervalMs !== undefined;
   const session = new RegionSession({
@@ -44,9 +47,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     by,
     intervals: intervalsWanted,
   });
-  const names = events.map((event) => event.name);
   const isRefused = usesPermissionModel(command, process.env);
-  const env = isRefused ? process.env : childEnv(process.env, names, directory);
+  const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
   const startNs = nowNs();
   const child = await launch({ command, env, morePids: () => session.pids() });
   const intervals = session.intervalCollector && new Intervals(session, session.intervalCollector, events);
@@ -68,7 +70,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     pid: child.pid,
     ended,
     elapsedNs,
-    events,
+    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally)),
     explicitEvents: options.explicitEvents,
     by,
     tally,
@@ -136,6 +138,10 @@ function notesOf(
   }
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
+}
+
+function isCounted({ id }: EventInfo, { processes }: Tally): boolean {
+  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */

@@ -7,6 +7,7 @@ import type { EventInfo } from '../core/events.ts';
 import { footerLines } from './footer.ts';
 import { cpuOf, eventStates, nounFor, rowsOf, sumOf, systemRows } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
+import { scaledValue, scalingOf } from './scaling.ts';
 import { count, inUnit, percent, shorten, unitFor } from './units.ts';
 import type { Unit } from './units.ts';
 
@@ -146,11 +147,12 @@ function perTaskColumns(lines: readonly Line[], mark: string): Column[] {
 /** Another event: its mean per task. The thread's own rows stay empty: a sum would not compare with a mean. */
 function eventColumn(event: EventInfo, report: Report, lines: readonly Line[]): Column {
   const single = report.by === 'task';
+  const scaling = scalingOf(report.tally.processes);
   const mark = marks(report)(event.id);
   const valueOf = ({ task, values }: Line): number | undefined => {
     if (task === undefined) return undefined;
-    if (single) return values[event.id]!;
-    return task.count === 0 ? undefined : task.exited[event.id]! / task.count;
+    if (single) return scaledValue(values, event.id, scaling);
+    return task.count === 0 ? undefined : scaledValue(task.exited, event.id, scaling) / task.count;
   };
   const unit = event.unit === 'ns' ? unitFor(lines.map((line) => valueOf(line) ?? 0)) : undefined;
   const show = (value: number): string => (unit === undefined ? count(value) : inUnit(value, unit));
@@ -168,7 +170,7 @@ function optional(ns: number | undefined, unit: Unit, mark: string): string {
   return ns === undefined ? '' : mark + inUnit(ns, unit);
 }
 
-/** "~" before every value that is estimated. */
+/** "~" before every value that is estimated or scaled. */
 function marks(report: Report): (event: number) => string {
   const estimated = new Set(
     eventStates(report).flatMap(({ event, kind }) => (kind === 'exact' ? [] : [event.id])),

@@ -19,10 +19,28 @@ import {
   assert,
 } from '../core/index.ts';
 
+import type { SingleSource } from './events/event.ts';
+
 /** f64 offsets within the native words of a thread slot (native/boundary.h). */
 export const NATIVE_NOW: number = 0;
 export const NATIVE_WOKE: number = 1;
 export const NATIVE_SECTION: number = 2;
+
+/** Single counts of addSource, in the order of native/sources.h. */
+export const SINGLE_SOURCES: readonly SingleSource[] = [
+  'page-faults',
+  'minor-faults',
+  'major-faults',
+  'context-switches',
+  'voluntary-switches',
+  'involuntary-switches',
+  'gc-time',
+  'gc-count',
+  'gc-minor',
+  'gc-major',
+  'alloc-bytes',
+  'external-bytes',
+];
 
 /** Bits of what install() could not find in this runtime (native/boundary.h). */
 export const LACKS_ENTERED: number = 1;
@@ -51,8 +69,18 @@ export interface Addon {
   uninstall(): void;
   /** Books what has passed; with T_RESUME set the running task is charged from now on. */
   charge(): void;
-  /** Counts one more thing (native/sources.h) on a line of the region. 0 or an errno. */
+  /** Counts SINGLE_SOURCES[kind], too, on a line of the region. 0 or an errno. */
   addSource(kind: number, line: number): number;
+  /**
+   * Counts a kernel group, each event on its line and the ns it was not on the PMU on `missedLine` (0: nowhere). `specs`
+   * are type, config, config1, config2 and exclusions of each: 1 user, 2 kernel. Answers [errno, index of the event
+   * refused, 0], or [0, events, bits]: 1 it is on the PMU now, 2 it can be read in user space.
+   */
+  addGroup(lines: Int32Array, specs: BigUint64Array, missedLine: number): [number, number, number];
+  /** Undoes the last addGroup. */
+  removeGroup(): void;
+  /** Calls of read(2) for counts so far. */
+  reads(): number;
   /** Counts only the clocks again. */
   removeSources(): void;
   /** Nobody's code runs from now on. */

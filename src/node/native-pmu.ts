@@ -25,6 +25,11 @@ export class NativePmu implements Pmu {
     this.#f64 = memory.region.f64;
   }
 
+  /** The sources have been closed: only the clocks count. */
+  forgetSources(): void {
+    this.events.length = 2;
+  }
+
   /** The core has taken the thread's slot: start the clock on it. */
   bind(thread: number): void {
     const { layout } = this.#memory.region;

@@ -24,9 +24,7 @@ export function tiersOf({ probe, platform }: Machine): Tier[] {
   return [
     ...clockTiers(found),
     hardwareTier(found),
-    kernelTier('page-faults, minor-faults, major-faults', found, found?.taskClock.user),
-    // Counted by perf without kernel rights they are 0, always.
-    kernelTier('context-switches', found, found?.taskClock.all),
+    kernelTier('page-faults, minor-faults, major-faults, context-switches', found),
     ...v8Tiers(found),
     threadTier(found, platform),
   ];
@@ -68,9 +66,11 @@ function hardwareTier(probe: Probe | undefined): Tier {
   );
 }
 
-function kernelTier(events: string, probe: Probe | undefined, errno: number | undefined): Tier {
+/** Without the kernel's part perf would count no context switch, ever, and no fault within a system call. */
+function kernelTier(events: string, probe: Probe | undefined): Tier {
   if (probe === undefined) return { events, kind: 'not supported', how: 'no native addon' };
-  return exact(events, errno === 0 ? 'perf event, a read(2) per task switch' : 'getrusage per task switch');
+  const isPerf = probe.taskClock.all === 0;
+  return exact(events, isPerf ? 'perf events, a read(2) per task switch' : 'getrusage per task switch');
 }
 
 function v8Tiers(probe: Probe | undefined): Tier[] {
@@ -79,15 +79,19 @@ function v8Tiers(probe: Probe | undefined): Tier[] {
     probe === undefined || probe.v8Lacks.includes('gc')
       ? estimated(gc, "Node's performance entries, joined to tasks by time")
       : exact(gc, "V8's callbacks");
-  const bytes = (event: string): Tier =>
+  const bytes = (event: string, how: string): Tier =>
     probe === undefined || probe.v8Lacks.includes(event)
       ? {
           events: event,
           kind: 'not supported',
           how: probe === undefined ? 'no native addon' : 'V8 does not tell',
         }
-      : exact(event, 'growth of the heap at task switches and garbage collections');
-  return [tiers, bytes('alloc-bytes'), bytes('external-bytes')];
+      : estimated(event, how);
+  return [
+    tiers,
+    bytes('alloc-bytes', 'from the used heap: within 5 % for 100 kB and more'),
+    bytes('external-bytes', 'growth of external memory'),
+  ];
 }
 
 function threadTier(probe: Probe | undefined, platform: string): Tier {
