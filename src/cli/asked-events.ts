@@ -8,12 +8,17 @@ import { TaskperfError } from '../core/errors.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import type { EventGroup, ResolvedEvent } from '../node/events/event.ts';
 import { parseEvents } from '../node/events/parse.ts';
+import { detailEvents } from './event-sets.ts';
+import { eventsFor } from './metrics.ts';
+import type { MetricGroup } from './metrics.ts';
 
 export interface AskedEvents {
   /** task-clock first. */
   readonly events: readonly EventInfo[];
   /** Not a word about them where the machine does not count them: nobody asked by name. */
   readonly optional: ReadonlySet<EventInfo>;
+  /** Counted for the metrics that were asked for, without a column of their own. */
+  readonly hidden: ReadonlySet<EventInfo>;
   /** For TASKPERF_EVENTS: resolves to the same again. */
   readonly text: string;
 }
@@ -25,18 +30,39 @@ export const DEFAULT_IF_SUPPORTED: readonly string[] = ['cycles', 'instructions'
 
 const LINES_GIVEN = EVENT_LINES - EVENT_GIVEN_FIRST;
 
+/** What the command line asks for. */
+export interface Wanted {
+  /** Of each -e; undefined: what is counted by default. */
+  readonly lists: readonly string[] | undefined;
+  /** How often -d was given. */
+  readonly detail: number;
+  readonly metricGroups: readonly MetricGroup[];
+}
+
 /** @throws TaskperfError ENOENT, EINVAL (a name, the syntax), ENOSPC (too many). */
-export function askedEvents(lists: readonly string[] | undefined): AskedEvents {
-  const named = (lists ?? [DEFAULT_EVENTS.join(',')]).flatMap((list) => parseEvents(list));
-  const silent = lists === undefined ? DEFAULT_IF_SUPPORTED.flatMap((name) => parseEvents(name)) : [];
-  const groups = [...named, ...silent];
+export function askedEvents({ lists, detail, metricGroups }: Wanted): AskedEvents {
+  const parsed = (names: readonly string[]): EventGroup[] => names.flatMap((name) => parseEvents(name));
+  const named = [...parsed(lists ?? [DEFAULT_EVENTS.join(',')]), ...parsed(detailEvents(detail))];
+  const silent = lists === undefined ? parsed(DEFAULT_IF_SUPPORTED) : [];
+  const derived = parsed(eventsFor(metricGroups));
+  const groups = [...named, ...silent, ...derived];
   const events = numbered(groups.flatMap((group) => group.events));
-  const names = new Set(silent.flatMap((group) => group.events.map((event) => event.name)));
+  const [byName, bySilence, byMetric] = [
+    // Of the default ones, those that a metric tells better have no column.
+    parsed([...(lists ?? []), ...detailEvents(detail)]),
+    silent,
+    derived,
+  ].map(namesOf);
   return {
     events,
-    optional: new Set(events.filter((event) => names.has(event.name))),
+    optional: new Set(events.filter(({ name }) => bySilence!.has(name) && !byMetric!.has(name))),
+    hidden: new Set(events.filter(({ name }) => byMetric!.has(name) && !byName!.has(name))),
     text: [EVENTS[TASK_CLOCK]!.name, ...groups.map(groupText)].join(','),
   };
+}
+
+function namesOf(groups: readonly EventGroup[]): Set<string> {
+  return new Set(groups.flatMap((group) => group.events.map((event) => event.name)));
 }
 
 function numbered(resolved: readonly ResolvedEvent[]): EventInfo[] {

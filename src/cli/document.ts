@@ -4,6 +4,8 @@
  * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
  */
 import type { EventInfo } from '../core/events.ts';
+import { rowMetrics, wholeMetrics } from './metric-values.ts';
+import type { MetricJson } from './metric-values.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValues, scalingOf } from './scaling.ts';
@@ -36,6 +38,8 @@ export interface TaskJson {
   readonly count: number;
   readonly live: number;
   readonly counters: Readonly<Record<string, CounterJson>>;
+  /** By name; null: not supported here, or nothing to divide by. */
+  readonly metrics: Readonly<Record<string, number | null>>;
 }
 
 export interface StatJson {
@@ -66,6 +70,8 @@ export interface StatJson {
   }[];
   readonly tasks: readonly TaskJson[];
   readonly system: readonly { readonly name: string; readonly counters: ValuesJson }[];
+  /** Of the whole run: sums over all threads. */
+  readonly metrics: Readonly<Record<string, MetricJson>>;
   readonly conservation: Readonly<Record<string, ConservationJson>>;
   readonly overhead: { readonly switches: number; readonly boundaries: number; readonly addedNs: number };
   readonly lost: Losses;
@@ -92,6 +98,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const additive = events.filter((event) => event.additive);
   const states = eventStates(report);
   const scaling = scalingOf(tally.processes);
+  const metricsOfRow = rowMetrics(report);
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
   return {
     schema: 'taskperf.stat/1',
@@ -109,8 +116,9 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     threads: tally.threads.map(({ id, name, pid, total }) => {
       return { id, name, pid, counters: shown(total) };
     }),
-    tasks: rows.map((row) => taskJson(row, events, scaling)),
+    tasks: rows.map((row) => ({ ...taskJson(row, events, scaling), metrics: metricsOfRow(row) })),
     system: systemRows(tally).map(({ name, values }) => ({ name, counters: shown(values) })),
+    metrics: wholeMetrics(report, rows),
     conservation: conservationOf(report, rows),
     overhead: overheadOf(tally),
     lost: tally.lost,
@@ -143,7 +151,7 @@ function nodeOf({ tally, pid }: Report): string | null {
   return own?.node ?? null;
 }
 
-function taskJson(row: ReportRow, events: readonly EventInfo[], scaling: Scaling): TaskJson {
+function taskJson(row: ReportRow, events: readonly EventInfo[], scaling: Scaling): Omit<TaskJson, 'metrics'> {
   const values = scaledValues(row.values, scaling);
   const exited = scaledValues(row.exited, scaling);
   const counters = events.map(({ id, name }): [string, CounterJson] => {

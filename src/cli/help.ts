@@ -1,6 +1,7 @@
 /** The help pages, as printed. */
 import { INTERVAL_MS_MIN } from './arguments.ts';
 import { DEFAULT_EVENTS, DEFAULT_IF_SUPPORTED } from './asked-events.ts';
+import { METRIC_GROUPS } from './metrics.ts';
 
 /** What exists, for `taskperf --help` and for the message about an unknown subcommand. */
 export const SUBCOMMANDS: readonly string[] = ['stat', 'list', 'doctor'];
@@ -22,6 +23,9 @@ Ctrl-C goes to the program first; a second one kills it.
 
   -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
                        [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
+  -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
+                       translation buffers; -ddd: also prefetches
+  -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
   -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more)
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table

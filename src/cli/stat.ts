@@ -72,6 +72,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     elapsedNs,
     events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally)),
     explicitEvents: options.explicitEvents,
+    metricGroups: options.metricGroups,
+    hidden: asked.hidden,
     by,
     tally,
     groups: session.collector.groups,
