@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { TaskperfError } from '../core/errors.ts';
 import { askedEvents } from './asked-events.ts';
 import type { AskedEvents, Wanted } from './asked-events.ts';
-import { DETAIL_MAX } from './event-sets.ts';
+import { DETAIL_SETS } from '../node/events/catalogue.ts';
 import { METRIC_GROUPS } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
 import type { By } from './tally.ts';
@@ -139,9 +139,9 @@ function parseEvents(wanted: Wanted): AskedEvents {
 
 function parseDetail(given: readonly boolean[] | undefined): number {
   const detail = given?.length ?? 0;
-  if (detail <= DETAIL_MAX) return detail;
+  if (detail <= DETAIL_SETS.length) return detail;
   throw new UsageError(
-    `-d was given ${detail} times; there are ${DETAIL_MAX} steps of detail, -d, -dd and -ddd`,
+    `-d was given ${detail} times; there are ${DETAIL_SETS.length} steps of detail, -d, -dd and -ddd`,
   );
 }
 

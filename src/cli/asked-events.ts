@@ -6,9 +6,9 @@ import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { EVENT_LINES } from '../core/layout.ts';
+import { detailEvents } from '../node/events/catalogue.ts';
 import type { EventGroup, ResolvedEvent } from '../node/events/event.ts';
 import { parseEvents } from '../node/events/parse.ts';
-import { detailEvents } from './event-sets.ts';
 import { eventsFor } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
 
@@ -19,6 +19,8 @@ export interface AskedEvents {
   readonly optional: ReadonlySet<EventInfo>;
   /** Counted for the metrics that were asked for, without a column of their own. */
   readonly hidden: ReadonlySet<EventInfo>;
+  /** What was asked for by name, as it was grouped. */
+  readonly named: readonly EventGroup[];
   /** For TASKPERF_EVENTS: resolves to the same again. */
   readonly text: string;
 }
@@ -41,28 +43,23 @@ export interface Wanted {
 
 /** @throws TaskperfError ENOENT, EINVAL (a name, the syntax), ENOSPC (too many). */
 export function askedEvents({ lists, detail, metricGroups }: Wanted): AskedEvents {
-  const parsed = (names: readonly string[]): EventGroup[] => names.flatMap((name) => parseEvents(name));
-  const named = [...parsed(lists ?? [DEFAULT_EVENTS.join(',')]), ...parsed(detailEvents(detail))];
-  const silent = lists === undefined ? parsed(DEFAULT_IF_SUPPORTED) : [];
-  const derived = parsed(eventsFor(metricGroups));
-  const groups = [...named, ...silent, ...derived];
-  const events = numbered(groups.flatMap((group) => group.events));
-  const [byName, bySilence, byMetric] = [
-    // Of the default ones, those that a metric tells better have no column.
-    parsed([...(lists ?? []), ...detailEvents(detail)]),
-    silent,
-    derived,
-  ].map(namesOf);
+  const named = (lists ?? []).flatMap((list) => parseEvents(list));
+  const optional = lists === undefined ? DEFAULT_IF_SUPPORTED : [];
+  const [more, derived] = [detailEvents(detail), eventsFor(metricGroups)];
+  const text = ['task-clock', ...(lists ?? DEFAULT_EVENTS), ...more, ...optional, ...derived].join(',');
+  // Numbered as the processes will, which see this text only.
+  const events = numbered(parseEvents(text).flat());
+  // Of the default ones, those that a metric tells better have no column.
+  const byName = new Set(
+    [...named.flat(), ...more.flatMap((name) => parseEvents(name)).flat()].map(({ name }) => name),
+  );
   return {
     events,
-    optional: new Set(events.filter(({ name }) => bySilence!.has(name) && !byMetric!.has(name))),
-    hidden: new Set(events.filter(({ name }) => byMetric!.has(name) && !byName!.has(name))),
-    text: [EVENTS[TASK_CLOCK]!.name, ...groups.map(groupText)].join(','),
+    optional: new Set(events.filter(({ name }) => optional.includes(name) && !derived.includes(name))),
+    hidden: new Set(events.filter(({ name }) => derived.includes(name) && !byName.has(name))),
+    named,
+    text,
   };
-}
-
-function namesOf(groups: readonly EventGroup[]): Set<string> {
-  return new Set(groups.flatMap((group) => group.events.map((event) => event.name)));
 }
 
 function numbered(resolved: readonly ResolvedEvent[]): EventInfo[] {
@@ -79,9 +76,4 @@ function numbered(resolved: readonly ResolvedEvent[]): EventInfo[] {
     throw new TaskperfError('ENOSPC', message, given);
   }
   return [...events.values()];
-}
-
-function groupText({ events, isExplicit }: EventGroup): string {
-  const list = events.map((event) => event.text).join(',');
-  return isExplicit ? `{${list}}` : list;
 }

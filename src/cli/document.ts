@@ -22,7 +22,8 @@ export interface PerTaskJson {
 }
 
 export interface CounterJson {
-  readonly value: number;
+  /** null where the event is not supported, or (scaled) nothing of the row's time was counted. */
+  readonly value: number | null;
   readonly enabledNs: number;
   readonly runningNs: number;
   /** Over the tasks that exited; null when none did or all their events were lost. */
@@ -95,8 +96,9 @@ export interface IntervalJson {
 export function documentOf(report: Report, intervals?: readonly IntervalJson[]): StatJson {
   const { tally, events } = report;
   const rows = rowsOf(report);
-  const additive = events.filter((event) => event.additive);
   const states = eventStates(report);
+  const counted = states.filter((state) => state.supported).map((state) => state.event);
+  const additive = counted.filter((event) => event.additive);
   const scaling = scalingOf(tally.processes);
   const metricsOfRow = rowMetrics(report);
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
@@ -116,10 +118,13 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     threads: tally.threads.map(({ id, name, pid, total }) => {
       return { id, name, pid, counters: shown(total) };
     }),
-    tasks: rows.map((row) => ({ ...taskJson(row, events, scaling), metrics: metricsOfRow(row) })),
+    tasks: rows.map((row) => ({
+      ...taskJson(row, { events, counted: new Set(counted), scaling }),
+      metrics: metricsOfRow(row),
+    })),
     system: systemRows(tally).map(({ name, values }) => ({ name, counters: shown(values) })),
     metrics: wholeMetrics(report, rows),
-    conservation: conservationOf(report, rows),
+    conservation: conservationOf(report, rows, additive),
     overhead: overheadOf(tally),
     lost: tally.lost,
     notes: report.notes,
@@ -132,17 +137,18 @@ export function valuesJson(events: readonly EventInfo[], values: Float64Array): 
   return Object.fromEntries(events.map((event) => [event.name, { value: values[event.id]! }]));
 }
 
-/** Threads' total minus tasks and system rows, for every additive event. */
-export function conservationOf(report: Report, rows: readonly ReportRow[]): Record<string, ConservationJson> {
-  const { tally, events } = report;
+/** Threads' total minus tasks and system rows, of what was counted: events that take turns are not scaled here. */
+export function conservationOf(
+  { tally }: Report,
+  rows: readonly ReportRow[],
+  additive: readonly EventInfo[],
+): Record<string, ConservationJson> {
   const threads = sumOf(tally.threads.map((thread) => thread.total));
   const attributed = sumOf([...rows, ...systemRows(tally)].map((row) => row.values));
-  const entries = events
-    .filter((event) => event.additive)
-    .map(({ id, name }): [string, ConservationJson] => {
-      const [total, sum] = [threads[id]!, attributed[id]!];
-      return [name, { threads: total, attributed: sum, error: total - sum }];
-    });
+  const entries = additive.map(({ id, name }): [string, ConservationJson] => {
+    const [total, sum] = [threads[id]!, attributed[id]!];
+    return [name, { threads: total, attributed: sum, error: total - sum }];
+  });
   return Object.fromEntries(entries);
 }
 
@@ -151,12 +157,25 @@ function nodeOf({ tally, pid }: Report): string | null {
   return own?.node ?? null;
 }
 
-function taskJson(row: ReportRow, events: readonly EventInfo[], scaling: Scaling): Omit<TaskJson, 'metrics'> {
+/** What is asked for, what of it was counted, and of that what took turns. */
+interface Selection {
+  readonly events: readonly EventInfo[];
+  readonly counted: ReadonlySet<EventInfo>;
+  readonly scaling: Scaling;
+}
+
+const NOT_COUNTED: CounterJson = { value: null, enabledNs: 0, runningNs: 0, perTask: null };
+
+function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit<TaskJson, 'metrics'> {
   const values = scaledValues(row.values, scaling);
   const exited = scaledValues(row.exited, scaling);
-  const counters = events.map(({ id, name }): [string, CounterJson] => {
+  const counters = events.map((event): [string, CounterJson] => {
+    const { id, name } = event;
+    if (!counted.has(event)) return [name, NOT_COUNTED];
     const { enabledNs } = row;
-    const runningNs = Math.round(row.runningNs * countedShare(row.values, id, scaling));
+    const share = countedShare(row.values, id, scaling);
+    const runningNs = Math.round(row.runningNs * share);
+    if (share === 0) return [name, { ...NOT_COUNTED, enabledNs }];
     return [name, { value: values[id]!, enabledNs, runningNs, perTask: perTaskJson(row, exited, id) }];
   });
   return {

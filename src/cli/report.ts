@@ -7,7 +7,7 @@ import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import type { MetricGroup } from './metrics.ts';
 import { scalingOf } from './scaling.ts';
-import type { By, Row, Tally } from './tally.ts';
+import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
 /** How the command ended: one of code and signal is set. */
@@ -75,6 +75,11 @@ export function systemRows(tally: Tally): SystemRow[] {
     { name: '(unattributed)', values: sumOf(tally.threads.map((thread) => thread.unattributed)) },
     { name: '(late)', values: sumOf(tally.threads.map((thread) => thread.late)) },
   ];
+}
+
+/** Some process of the command counted it. */
+export function isCounted({ id }: EventInfo, processes: readonly ProcessFacts[]): boolean {
+  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 export function sumOf(lines: readonly Float64Array[]): Float64Array {

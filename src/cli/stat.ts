@@ -1,6 +1,6 @@
 /** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
 import { TaskperfError } from '../core/errors.ts';
-import type { EventInfo } from '../core/events.ts';
+import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
 import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
@@ -9,11 +9,11 @@ import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
 import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
 import { Output } from './output.ts';
+import { checkPermitted } from './preflight.ts';
 import { RegionSession } from './regions.ts';
-import { endingText } from './report.ts';
+import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { renderTable } from './table.ts';
-import type { Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -27,6 +27,7 @@ export async function stat(args: readonly string[]): Promise<number> {
     process.stdout.write(STAT_HELP);
     return 0;
   }
+  checkPermitted(options.asked.named, loadAddon());
   const output = new Output(options.output, options.color, process.env);
   try {
     return await run(options, output);
@@ -70,7 +71,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     pid: child.pid,
     ended,
     elapsedNs,
-    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally)),
+    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally.processes)),
     explicitEvents: options.explicitEvents,
     metricGroups: options.metricGroups,
     hidden: asked.hidden,
@@ -140,10 +141,6 @@ function notesOf(
   }
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
-}
-
-function isCounted({ id }: EventInfo, { processes }: Tally): boolean {
-  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */

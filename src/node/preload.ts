@@ -24,7 +24,7 @@ export function start(): void {
   });
   const groups = parseEvents(asked);
   thread.sources?.open(groups);
-  for (const event of groups.flatMap(({ events }) => events)) {
+  for (const event of groups.flat()) {
     const counted = thread.lineOf(event);
     // The tool misses its bit in H_EVENTS, and says <not supported>.
     if (counted.errno !== 0) continue;

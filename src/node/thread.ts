@@ -7,7 +7,10 @@
 import { constants } from 'node:os';
 import {
   Cpu,
+  EVENT_FAILED,
   Names,
+  V_FLAGS,
+  eventRowWord,
   isSoftware,
   nameText,
   T_CHARGING,
@@ -163,7 +166,7 @@ export class Thread implements Scheduler {
 
   /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
   requireLine(event: ResolvedEvent): number {
-    this.sources?.open([{ events: [event], isExplicit: false }]);
+    this.sources?.open([[event]]);
     const { line, errno } = this.lineOf(event);
     if (errno !== 0) throw refusalOf(event.name, errno);
     return line;
@@ -171,12 +174,17 @@ export class Thread implements Scheduler {
 
   /** Counts events of the kernel as one group from now on. */
   countTogether(events: readonly ResolvedEvent[]): void {
-    this.sources?.open([{ events, isExplicit: true }]);
+    this.sources?.open([events]);
   }
 
   /** The line of the ns in which the event of this line was not on the PMU; 0: it always is. */
   missedLineOf(line: number): number {
     return this.sources?.missedLineOf(line) ?? 0;
+  }
+
+  /** The kernel has stopped counting the event of this line: its values stand still. */
+  hasFailed(line: number): boolean {
+    return (this.words[eventRowWord(line) + V_FLAGS]! & EVENT_FAILED) !== 0;
   }
 
   /** Where the event is counted on this thread, or the errno that says why it is not. */
