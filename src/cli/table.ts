@@ -23,6 +23,8 @@ export const ROWS_MAX: number = 50;
 const NAME_WIDTH_MIN = 22;
 const NAME_WIDTH_MAX = 60;
 const GAP = 2;
+/** Columns without a number are the first to go, and the footer names the events anyway. */
+const RANK_UNSUPPORTED = 100;
 
 interface Line {
   readonly name: string;
@@ -160,7 +162,7 @@ function eventColumn(event: EventInfo, report: Report, lines: readonly Line[]): 
   const title = [event.name, unit.name, ...(kind === 'scaled' ? [`(${percent(share, 1)} %)`] : [])];
   return {
     title: title.filter((word) => word !== '').join(' '),
-    rank: (report.explicitEvents || single ? 1 : 10) + event.id / 100,
+    rank: supported ? (report.explicitEvents || single ? 1 : 10) + event.id / 100 : RANK_UNSUPPORTED,
     cell: (line) => {
       if (!supported) return line.task === undefined ? '' : '<not supported>';
       const value = valueOf(line);
@@ -210,7 +212,9 @@ function fit(all: readonly Column[], lines: readonly Line[], width: number): Fit
   while (kept.length > 1 && used() + wanted > width) kept.pop();
   const nameWidth = Math.max(Math.min(longest, NAME_WIDTH_MAX, width - used()), 8);
   const columns = sized.filter((column) => kept.includes(column));
-  const dropped = sized.filter((column) => !kept.includes(column)).map((column) => column.title);
+  const dropped = sized
+    .filter((column) => !kept.includes(column) && column.rank < RANK_UNSUPPORTED)
+    .map((column) => column.title);
   return { nameWidth, columns, dropped };
 }
 
