@@ -9,6 +9,7 @@ import type { AskedEvents, Wanted } from './asked-events.ts';
 import { DETAIL_SETS } from '../node/events/catalogue.ts';
 import { METRIC_GROUPS } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
+import { nearest } from '../node/events/nearest.ts';
 import type { By } from './tally.ts';
 
 /** A mistake in the command line; the exit status is 129. */
@@ -69,15 +70,6 @@ export function parseStat(args: readonly string[]): StatArguments {
     color: values['no-color'] !== true,
     command,
   };
-}
-
-/** The candidate most like the text, undefined when none is near. */
-export function nearest(text: string, candidates: readonly string[]): string | undefined {
-  const limit = Math.max(2, Math.floor(text.length / 3));
-  return candidates
-    .map((candidate) => ({ candidate, distance: editDistance(text, candidate) }))
-    .filter(({ distance }) => distance <= limit)
-    .sort((a, b) => a.distance - b.distance)[0]?.candidate;
 }
 
 /** Our options before the command, each checked, so that parseArgs meets no surprise. */
@@ -173,17 +165,4 @@ function parseBy(text: string | undefined): By {
   const by = BY.find((one) => one === (text ?? 'name'));
   if (by !== undefined) return by;
   throw new UsageError(`cannot group by '${text}'; --by takes ${BY.join(', ')}`);
-}
-
-function editDistance(from: string, to: string): number {
-  let above = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row++) {
-    const line = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const same = from[row - 1] === to[column - 1] ? 0 : 1;
-      line[column] = Math.min(above[column]! + 1, line[column - 1]! + 1, above[column - 1]! + same);
-    }
-    above = line;
-  }
-  return above[to.length]!;
 }

@@ -204,7 +204,7 @@ export function openCounter(options: CounterOptions): Counter {
   const thread = currentThread();
   const task = options.thread === true ? null : (options.task ?? currentTask());
   thread.count();
-  if (task?.parent === null) thread.countRoot();
+  if (task === null || task.parent === null) thread.countRoot();
   try {
     const line = thread.requireLine(event);
     const attributes = attributesOf(options, task);

@@ -5,7 +5,7 @@
  * A machine with several kinds of core has a PMU for each. There an event of the processor becomes one event per PMU, and a
  * group one group per PMU, as in perf.
  */
-import { TaskperfError, encodeUtf8 } from '../../core/index.ts';
+import { TaskperfError } from '../../core/index.ts';
 import { CACHE_EVENTS, cacheEvent } from './cache.ts';
 import { EVENT_NAME_BYTES_MAX, perfSpec } from './event.ts';
 import type { EventGroup, EventSource, PerfSource, PerfSpec, ResolvedEvent } from './event.ts';
@@ -188,7 +188,7 @@ function withoutRepeats(groups: readonly EventGroup[]): EventGroup[] {
 function checkNames(events: readonly ResolvedEvent[]): void {
   const meant = new Map<string, string>();
   for (const { name, source } of events) {
-    if (encodeUtf8(name, EVENT_NAME_BYTES_MAX + 1).length > EVENT_NAME_BYTES_MAX) {
+    if (Buffer.byteLength(name) > EVENT_NAME_BYTES_MAX) {
       throw new TaskperfError(
         'EINVAL',
         `the event name '${name}' is longer than ${EVENT_NAME_BYTES_MAX} bytes; give it a short one with name=`,
@@ -223,7 +223,7 @@ function unknownEvent({ text, name, modifiers }: WrittenEvent, pmus: readonly Pm
 }
 
 function unknownPmu({ name }: WrittenEvent, pmus: readonly Pmu[]): TaskperfError {
-  const names = pmus.map((pmu) => pmu.name);
+  const names = pmus.filter(({ formats }) => formats.size > 0).map((pmu) => pmu.name);
   const known = names.length === 0 ? 'this machine shows none' : `there are ${names.join(', ')}`;
   return new TaskperfError('ENOENT', `unknown PMU '${name}'; ${didYouMean(name, names)}${known}`, name);
 }
