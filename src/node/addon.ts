@@ -58,10 +58,6 @@ export const V8_LACKS_GC: number = 1;
 export const V8_LACKS_ALLOC: number = 2;
 export const V8_LACKS_EXTERNAL: number = 4;
 
-/** Bits of what a counter's page offers (native/probe.h). */
-export const PROBE_USER_READ: number = 1;
-export const PROBE_USER_TIME: number = 2;
-
 /** native/addon.c. Failures of the system are errno numbers, never exceptions. */
 export interface Addon {
   map(path: string, bytes: number, create: boolean): ArrayBuffer | number;
@@ -100,20 +96,11 @@ export interface Addon {
   threadId(): number;
   /** How preemption of this thread is seen, or would be: 0 not at all, 1 rseq, 2 a perf event. */
   watch(): number;
-  /**
-   * Opens a perf event of this thread and closes it: 0 or the errno. `into` gets how many counters fit a group (it and
-   * copies of `member`), and what its page offers (PROBE_*).
-   */
-  perfProbe(
-    type: number,
-    config: number,
-    member: number | null,
-    excludeKernel: boolean,
-    into: Float64Array,
-  ): number;
   /** Bits of what install() would not find (LACKS_*), and of the runtime's counts that are not there (V8_LACKS_*). */
   boundaryLacks(): number;
   v8Lacks(): number;
+  /** 1: a thread may compute the clock of its perf events itself (cap_user_time). */
+  userTime(): number;
 }
 
 /** The addon, or null where it was not built, does not load, or is refused by TASKPERF_NO_ADDON=1. */

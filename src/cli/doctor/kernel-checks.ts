@@ -85,7 +85,8 @@ const REASONS = {
 
 function counterChecks(machine: Machine, facts: Facts, probe: Probe): Check[] {
   const { registers } = probe;
-  if (registers === 0) return [noCounters(facts, probe)];
+  const clock = good('cap_user_time', probe.userTime ? 'offered' : 'not offered; nothing needs it');
+  if (registers === 0) return [noCounters(facts, probe), clock];
   const names = facts.processorPmus.join(', ') || 'a PMU without a folder in /sys';
   return [
     good(
@@ -93,7 +94,7 @@ function counterChecks(machine: Machine, facts: Facts, probe: Probe): Check[] {
       `${names}: ${registers} counters fit one group; more take turns and are scaled`,
     ),
     userReadCheck(machine, facts, probe),
-    good('cap_user_time', probe.userTime ? 'offered' : 'not offered; nothing needs it'),
+    clock,
   ];
 }
 

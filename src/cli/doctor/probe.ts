@@ -10,8 +10,6 @@ import {
   LACKS_DRAINED,
   LACKS_ENTERED,
   LACKS_LOOP,
-  PROBE_USER_READ,
-  PROBE_USER_TIME,
   findAddon,
 } from '../../node/addon.ts';
 import type { Addon } from '../../node/addon.ts';
@@ -46,11 +44,16 @@ export interface Probe {
 }
 
 /** perf_event_attr.type and .config, as in linux/perf_event.h. */
-const HARDWARE = 0;
-const SOFTWARE = 1;
-const CYCLES = 0;
-const INSTRUCTIONS = 1;
-const TASK_CLOCK_EVENT = 1;
+const HARDWARE = 0n;
+const SOFTWARE = 1n;
+const CYCLES = 0n;
+const INSTRUCTIONS = 1n;
+const TASK_CLOCK_EVENT = 1n;
+/** Of tryGroup (native/addon_sources.c). */
+const EXCLUDE_KERNEL = 2n;
+const IS_USER_READABLE = 2;
+/** More than one processor offers to a thread, fewer than tryGroup has room for. */
+const REGISTERS_MAX = 20;
 const ENOSYS = 38;
 
 const NEVER: Answer = { all: ENOSYS, user: ENOSYS };
@@ -99,26 +102,27 @@ function runtime(addon: Addon): Pick<Probe, 'preemption' | 'frames' | 'boundarie
 function counters(
   addon: Addon,
 ): Omit<Probe, 'noAddon' | 'preemption' | 'frames' | 'boundariesLack' | 'v8Lacks'> {
-  const found = new Float64Array(2);
-  const answer = (type: number, config: number): Answer => {
-    return {
-      all: addon.perfProbe(type, config, null, false, found),
-      user: addon.perfProbe(type, config, null, true, found),
-    };
+  const answer = (type: bigint, config: bigint): Answer => {
+    const of = (exclusions: bigint): number => addon.tryGroup(specs(type, [config], exclusions))[0];
+    return { all: of(0n), user: of(EXCLUDE_KERNEL) };
   };
-  const taskClock = answer(SOFTWARE, TASK_CLOCK_EVENT);
   const cycles = answer(HARDWARE, CYCLES);
-  const instructions = answer(HARDWARE, INSTRUCTIONS);
-  // Cycles may have a register of their own: the group begins with it.
-  const refused = addon.perfProbe(HARDWARE, CYCLES, INSTRUCTIONS, true, found);
-  const [group, page] = [found[0]!, found[1]!];
+  // Cycles may have a register of their own: the group begins with them.
+  const many = [CYCLES, ...Array.from({ length: REGISTERS_MAX - 1 }, () => INSTRUCTIONS)];
+  const [errno, refused] = addon.tryGroup(specs(HARDWARE, many, EXCLUDE_KERNEL));
+  const [, , bits] = addon.tryGroup(specs(HARDWARE, [CYCLES], EXCLUDE_KERNEL));
   return {
     perfKills: false,
-    taskClock,
+    taskClock: answer(SOFTWARE, TASK_CLOCK_EVENT),
     cycles,
-    instructions,
-    registers: refused === 0 ? group : 0,
-    userRead: (page & PROBE_USER_READ) !== 0,
-    userTime: (page & PROBE_USER_TIME) !== 0,
+    instructions: answer(HARDWARE, INSTRUCTIONS),
+    registers: cycles.user !== 0 ? 0 : errno === 0 ? REGISTERS_MAX : refused,
+    userRead: cycles.user === 0 && (bits & IS_USER_READABLE) !== 0,
+    userTime: addon.userTime() === 1,
   };
+}
+
+/** Words of tryGroup: type, config, config1, config2, exclusions. */
+function specs(type: bigint, configs: readonly bigint[], exclusions: bigint): BigUint64Array {
+  return BigUint64Array.from(configs.flatMap((config) => [type, config, 0n, 0n, exclusions]));
 }
