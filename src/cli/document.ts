@@ -152,6 +152,18 @@ export function conservationOf(
   return Object.fromEntries(entries);
 }
 
+/** Asserted of every run, and said where it fails: the books of an exact event balance. */
+export function imbalances(report: Report): string[] {
+  const exact = eventStates(report).filter(({ kind, supported }) => kind === 'exact' && supported);
+  const additive = exact.map((state) => state.event).filter((event) => event.additive);
+  return Object.entries(conservationOf(report, rowsOf(report), additive))
+    .filter(([, { error }]) => error !== 0)
+    .map(
+      ([name, { error }]) =>
+        `the books of ${name} are off by ${error}: please report this, it is a bug of taskperf`,
+    );
+}
+
 function nodeOf({ tally, pid }: Report): string | null {
   const own = tally.processes.find((one) => one.pid === pid) ?? tally.processes[0];
   return own?.node ?? null;

@@ -4,7 +4,7 @@ import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
 import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
-import { documentOf } from './document.ts';
+import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
 import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
@@ -81,7 +81,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     tasks: session.tasks(),
     notes: notesOf(session, tally.processes.length, { ended, dropped: intervals?.dropped ?? 0 }),
   };
-  print(report, intervals, { options, output });
+  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
 }
 
