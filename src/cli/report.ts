@@ -5,6 +5,7 @@ import { EVENT_LINES } from '../core/layout.ts';
 import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
+import type { MetricGroup } from './metrics.ts';
 import { scalingOf } from './scaling.ts';
 import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
@@ -26,6 +27,10 @@ export interface Report {
   readonly events: readonly EventInfo[];
   /** The user named the events: their columns come before the quantiles. */
   readonly explicitEvents: boolean;
+  /** Groups of metrics asked for: their columns come first. */
+  readonly metricGroups: readonly MetricGroup[];
+  /** Events without a column of their own. */
+  readonly hidden: ReadonlySet<EventInfo>;
   readonly by: By;
   readonly tally: Tally;
   readonly groups: ReadonlyMap<string, Group>;

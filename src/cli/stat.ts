@@ -73,6 +73,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     elapsedNs,
     events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally.processes)),
     explicitEvents: options.explicitEvents,
+    metricGroups: options.metricGroups,
+    hidden: asked.hidden,
     by,
     tally,
     groups: session.collector.groups,
