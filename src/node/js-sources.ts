@@ -4,7 +4,7 @@
  * has ended by then, to its nearest living ancestor.
  */
 import { constants } from 'node:os';
-import { EVENT_ESTIMATED, V_ERRNO, V_FLAGS, eventRowWord, lineOf } from '../core/index.ts';
+import { EVENT_ESTIMATED, V_ERRNO, V_FLAGS, addLine, credit, eventRowWord, lineOf } from '../core/index.ts';
 import type { Cpu, Region } from '../core/index.ts';
 import type { EventGroup, ResolvedEvent, V8Count } from './events/event.ts';
 import { GcObserver, SliceLog } from './gc-observer.ts';
@@ -102,7 +102,7 @@ export class JsSources {
     this.#region.i32[row + V_ERRNO] = errno;
     if (!isOpen) return;
     Atomics.or(this.#region.i32, row + V_FLAGS, EVENT_ESTIMATED);
-    this.#cpu.addLine(line);
+    addLine(this.#cpu, line);
   }
 
   #openCount(count: V8Count, line: number): boolean {
@@ -131,7 +131,7 @@ export class JsSources {
     for (const [line, ofPause] of this.#pauseLines) {
       const amount = ofPause(pause);
       if (owner === null) this.#pmu.addToLoop(line, amount);
-      else this.#cpu.credit(owner === undefined ? this.#cpu.root : livingAncestor(owner).slot, line, amount);
+      else credit(this.#cpu, owner === undefined ? this.#cpu.root : livingAncestor(owner).slot, line, amount);
     }
   }
 }
