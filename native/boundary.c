@@ -74,7 +74,7 @@ static void account(struct boundary *b) {
   if (b->sink == SINK_TASK) {
     f[F64_CHARGEABLE + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_CHARGEABLE + LINE_CPU_CLOCK] += wall_ns;
-    sources_charge(&b->sources, f + F64_CHARGEABLE, NULL);
+    sources_charge(&b->sources, (double)cpu, f + F64_CHARGEABLE, NULL);
     return;  // the core adds it to the totals when it charges it
   }
   f[F64_TOTAL + LINE_TASK_CLOCK] += cpu_ns;
@@ -82,7 +82,7 @@ static void account(struct boundary *b) {
   if (b->sink == SINK_NOBODY) {
     f[F64_UNATTRIBUTED + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_UNATTRIBUTED + LINE_CPU_CLOCK] += wall_ns;
-    sources_charge(&b->sources, f + F64_UNATTRIBUTED, f + F64_TOTAL);
+    sources_charge(&b->sources, (double)cpu, f + F64_UNATTRIBUTED, f + F64_TOTAL);
     return;
   }
   // While the loop is blocked the thread uses no CPU: that part of the wall time is idle.
@@ -90,7 +90,7 @@ static void account(struct boundary *b) {
   f[F64_LOOP + LINE_TASK_CLOCK] += cpu_ns;
   f[F64_LOOP + LINE_CPU_CLOCK] += wall_ns - idle_ns;
   f[F64_IDLE + LINE_CPU_CLOCK] += idle_ns;
-  sources_charge(&b->sources, f + F64_LOOP, f + F64_TOTAL);
+  sources_charge(&b->sources, (double)cpu, f + F64_LOOP, f + F64_TOTAL);
 }
 
 static void set_sink(struct boundary *b, enum sink sink) {
