@@ -9,6 +9,7 @@ import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
 import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
 import { Output } from './output.ts';
+import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
@@ -27,6 +28,8 @@ export async function stat(args: readonly string[]): Promise<number> {
     process.stdout.write(STAT_HELP);
     return 0;
   }
+  // Passed on to the program: it must not be killed for what we open in it.
+  if (process.platform === 'linux' && isPerfDeadly()) process.env['TASKPERF_NO_PERF'] = '1';
   checkPermitted(options.asked.named, loadAddon());
   const output = new Output(options.output, options.color, process.env);
   try {

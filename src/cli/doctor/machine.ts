@@ -83,6 +83,13 @@ export function directoryFacts(directory: string): DirectoryFacts {
   }
 }
 
+/** Does a seccomp filter kill who opens a perf event? Only where there is a filter that is worth a try. */
+export function isPerfDeadly(): boolean {
+  const mode = /^Seccomp:\s+(\d)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1];
+  if (mode === undefined || mode === '0') return false;
+  return tryProbe({}) === KILLED_BY_FILTER;
+}
+
 /** A filter that kills for perf events takes the probe with it: what else there is, is asked without them. */
 function runProbe(): Probe | string {
   const first = tryProbe({});
