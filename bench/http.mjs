@@ -163,10 +163,9 @@ async function startVariant(node, name, work) {
 /** A peer that did not start, or a taskperf that switched itself off, would be measured as free. */
 async function requireProof(name, server) {
   if (name === 'none' || name === 'loaded') return;
-  const proof =
-    COUNTING.has(name)
-      ? await countedRequests(server.directory.path)
-      : await server.ask({ command: 'proof' });
+  const proof = COUNTING.has(name)
+    ? await countedRequests(server.directory.path)
+    : await server.ask({ command: 'proof' });
   if (proof >= (COUNTING.has(name) ? server.sent : 1)) return;
   throw new Error(`variant ${name} saw ${proof} of ${server.sent} requests: its figures would be too low`);
 }

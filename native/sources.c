@@ -72,15 +72,15 @@ void sources_charge(struct sources *s, double cpu_ns, double *to, double *total)
     if (s->missed[i].line > 0) book(&s->missed[i], now.missed[i], to, total);
 }
 
-// V8's counts begin at 0 with every opening, so those that are being counted go on from there.
+// V8's counts begin at 0 with every opening: what has not been booked yet is put before that 0.
 static int open_v8(struct sources *s, bool alloc, bool external) {
+  for (int i = 0; i < s->singles; i++)
+    if (s->single[i].kind >= SOURCE_GC_TIME) s->single[i].last -= single_value(s, NULL, s->single[i].kind);
   if (s->v8_open) v8_counts_close(&s->v8);
   memset(&s->v8, 0, sizeof s->v8);
   int lacks = v8_counts_open(&s->v8, alloc, external);
   s->v8_open = true;
   s->reads_v8 = alloc || external;
-  for (int i = 0; i < s->singles; i++)
-    if (s->single[i].kind >= SOURCE_GC_TIME) s->single[i].last = single_value(s, NULL, s->single[i].kind);
   return lacks;
 }
 

@@ -65,7 +65,7 @@ const USER_ONLY_TEXT =
 
 function estimateText(name: string): string {
   if (name === 'alloc-bytes')
-    return 'from the used heap: within 5 % for 100 kB and more, less exact for smaller amounts';
+    return 'from the used heap: within 5 % from 100 kB on, more for many objects of 20 to 128 kB';
   if (name === 'external-bytes') return 'growth of external memory; what was freed in between is missing';
   return "without V8's own callbacks pauses are joined to tasks by time";
 }

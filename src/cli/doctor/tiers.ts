@@ -89,7 +89,10 @@ function v8Tiers(probe: Probe | undefined): Tier[] {
       : estimated(event, how);
   return [
     tiers,
-    bytes('alloc-bytes', 'from the used heap: within 5 % for 100 kB and more'),
+    bytes(
+      'alloc-bytes',
+      'from the used heap: within 5 % from 100 kB on, more for many objects of 20 to 128 kB',
+    ),
     bytes('external-bytes', 'growth of external memory'),
   ];
 }
