@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "addon_perf.h"
 #include "boundary.h"
 #include "region.h"
 
@@ -245,6 +246,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "threadCpu", thread_cpu);
   export_function(env, exports, "threadId", thread_id);
   export_function(env, exports, "watch", watch);
+  addon_perf_exports(env, exports);
   export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
   export_number(env, exports, "WORD_RESUME", WORD_RESUME);
   export_number(env, exports, "WORD_TURN", WORD_TURN);

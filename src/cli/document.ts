@@ -4,7 +4,7 @@
  * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
  */
 import type { EventInfo } from '../core/events.ts';
-import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows } from './report.ts';
+import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import type { By, Losses } from './tally.ts';
 
@@ -58,6 +58,8 @@ export interface StatJson {
     readonly id: number;
     readonly name: string;
     readonly pid: number;
+    /** false: what the thread did is in no task; `id` is its number in the system then, 0 where it is many. */
+    readonly javascript: boolean;
     readonly counters: ValuesJson;
   }[];
   readonly tasks: readonly TaskJson[];
@@ -86,6 +88,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const { tally, events } = report;
   const rows = rowsOf(report);
   const additive = events.filter((event) => event.additive);
+  const counted = additive.filter((event) => report.others.lines.includes(event.id));
   const states = eventStates(report);
   return {
     schema: 'taskperf.stat/1',
@@ -100,11 +103,19 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
       return { name: event.name, unit: event.unit, kind, supported, reason };
     }),
     processes: tally.processes.map(({ pid, node, exited }) => ({ pid, node, exited })),
-    threads: tally.threads.map(({ id, name, pid, total }) => {
-      return { id, name, pid, counters: valuesJson(additive, total) };
-    }),
+    threads: [
+      ...tally.threads.map(({ id, name, pid, total }) => {
+        return { id, name, pid, javascript: true, counters: valuesJson(additive, total) };
+      }),
+      ...report.others.threads.map(({ tid, name, pid, values }) => {
+        return { id: tid, name, pid, javascript: false, counters: valuesJson(counted, values) };
+      }),
+    ],
     tasks: rows.map((row) => taskJson(row, events)),
-    system: systemRows(tally).map(({ name, values }) => ({ name, counters: valuesJson(additive, values) })),
+    system: systemRows(report).map((row) => {
+      const own = report.others.rows.includes(row) ? counted : additive;
+      return { name: row.name, counters: valuesJson(own, row.values) };
+    }),
     conservation: conservationOf(report, rows),
     overhead: overheadOf(tally),
     lost: tally.lost,
@@ -120,9 +131,9 @@ export function valuesJson(events: readonly EventInfo[], values: Float64Array): 
 
 /** Threads' total minus tasks and system rows, for every additive event. */
 export function conservationOf(report: Report, rows: readonly ReportRow[]): Record<string, ConservationJson> {
-  const { tally, events } = report;
-  const threads = sumOf(tally.threads.map((thread) => thread.total));
-  const attributed = sumOf([...rows, ...systemRows(tally)].map((row) => row.values));
+  const { events } = report;
+  const threads = totalOf(report);
+  const attributed = sumOf([...rows, ...systemRows(report)].map((row) => row.values));
   const entries = events
     .filter((event) => event.additive)
     .map(({ id, name }): [string, ConservationJson] => {

@@ -22,7 +22,8 @@ export function footerLines(
   rows: readonly ReportRow[],
   dropped: readonly string[],
 ): string[] {
-  const lines = [timeLine(report, rows), overheadLine(report), lossLine(report.tally.lost)];
+  const lines = [timeLine(report, rows)];
+  if (report.tally.processes.length > 0) lines.push(overheadLine(report), lossLine(report.tally.lost));
   lines.push(` program ${endingText(report.ended)}`);
   lines.push(...estimateLines(report));
   if (dropped.length > 0)
@@ -32,6 +33,11 @@ export function footerLines(
 }
 
 function timeLine(report: Report, rows: readonly ReportRow[]): string {
+  if (report.tally.processes.length === 0) {
+    const cores = (cpuOf(report) / report.elapsedNs).toFixed(2);
+    const { processes } = report.others;
+    return ` ${time(report.elapsedNs)} elapsed, ${count(processes)} process${processes === 1 ? '' : 'es'}, ${cores} cores used`;
+  }
   const tasks = rows.reduce((sum, row) => sum + row.count, 0);
   const live = rows.reduce((sum, row) => sum + row.live, 0);
   const perSecond = (tasks / report.elapsedNs) * 1e9;
@@ -67,10 +73,10 @@ function lossLine(lost: Losses): string {
 
 /** One line per reason, naming the events it makes inexact. */
 function estimateLines(report: Report): string[] {
-  if (report.tally.processes.length === 0) return [];
   const byReason = new Map<string, string[]>();
   for (const { event, supported, reason } of eventStates(report)) {
-    if (reason === null) continue;
+    // Where nothing is Node.js nobody misses what only JavaScript has.
+    if (reason === null || (!supported && report.tally.processes.length === 0)) continue;
     const text = supported ? ` estimated (~): NAMES; ${reason}` : ` <not supported>: NAMES; ${reason}`;
     byReason.set(text, [...(byReason.get(text) ?? []), event.name]);
   }

@@ -4,7 +4,8 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { H_PID } from '../core/layout.ts';
+import { H_PID, T_F64_TOTAL, T_TID } from '../core/layout.ts';
+import { TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
@@ -69,6 +70,20 @@ export class RegionSession {
   /** Pids of processes whose regions are being read: they are killed too when the user forces the end. */
   pids(): number[] {
     return [...this.#open.values()].map((region) => region.pid);
+  }
+
+  /** The JavaScript threads that run now, and their total so far. */
+  threads(): { pid: number; tid: number; cpuNs: number }[] {
+    return [...this.#open.values()].flatMap(({ reader, pid }) => {
+      reader.refresh();
+      return Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index)).flatMap(
+        (slot) => {
+          return slot === undefined
+            ? []
+            : [{ pid, tid: slot.i32[T_TID]!, cpuNs: slot.f64[T_F64_TOTAL + TASK_CLOCK]! }];
+        },
+      );
+    });
   }
 
   /** The books as they are now. */

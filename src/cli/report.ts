@@ -3,6 +3,7 @@ import { EVENTS, LATE, TASK_CLOCK, WAIT } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES, REASON_NO_ADDON, REASON_NO_CLOCK } from '../core/layout.ts';
 import type { Group, Spread } from './collector.ts';
+import type { OtherRow, Others } from './os-rows.ts';
 import type { By, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
@@ -25,6 +26,8 @@ export interface Report {
   readonly explicitEvents: boolean;
   readonly by: By;
   readonly tally: Tally;
+  /** What is in no region: threads that run no JavaScript, programs that are not Node.js. */
+  readonly others: Others;
   readonly groups: ReadonlyMap<string, Group>;
   /** With `by: 'task'` only. */
   readonly tasks: readonly LoggedTask[];
@@ -46,11 +49,6 @@ export interface ReportRow {
   readonly spread: (event: number) => Spread | undefined;
 }
 
-export interface SystemRow {
-  readonly name: '(event loop)' | '(idle)' | '(unattributed)' | '(late)';
-  readonly values: Float64Array;
-}
-
 export interface EventState {
   readonly event: EventInfo;
   readonly kind: 'exact' | 'estimated';
@@ -68,13 +66,21 @@ export function rowsOf(report: Report): ReportRow[] {
   return rows.map((row) => groupRow(row, report.groups.get(row.key)));
 }
 
-export function systemRows(tally: Tally): SystemRow[] {
+/** Where CPU time went that no task used: on the threads of the regions, then on all others. */
+export function systemRows({ tally, others }: Report): OtherRow[] {
+  if (tally.threads.length === 0 && others.rows.length > 0) return [...others.rows];
   return [
     { name: '(event loop)', values: sumOf(tally.threads.map((thread) => thread.loop)) },
     { name: '(idle)', values: sumOf(tally.threads.map((thread) => thread.idle)) },
     { name: '(unattributed)', values: sumOf(tally.threads.map((thread) => thread.unattributed)) },
     { name: '(late)', values: sumOf(tally.threads.map((thread) => thread.late)) },
+    ...others.rows,
   ];
+}
+
+/** What all threads of the command used. */
+export function totalOf({ tally, others }: Report): Float64Array {
+  return sumOf([...tally.threads.map((thread) => thread.total), ...others.threads.map((one) => one.values)]);
 }
 
 export function sumOf(lines: readonly Float64Array[]): Float64Array {
@@ -84,8 +90,8 @@ export function sumOf(lines: readonly Float64Array[]): Float64Array {
 }
 
 /** CPU time of all threads in ns: what shares are shares of. */
-export function cpuOf({ tally }: Report): number {
-  return sumOf(tally.threads.map((thread) => thread.total))[TASK_CLOCK]!;
+export function cpuOf(report: Report): number {
+  return totalOf(report)[TASK_CLOCK]!;
 }
 
 /** Requests if they are named like requests, else tasks. */
@@ -94,10 +100,14 @@ export function nounFor(rows: readonly ReportRow[]): 'requests' | 'tasks' {
 }
 
 /** How far each event can be trusted, over all processes of the command. */
-export function eventStates({ events, tally }: Report): EventState[] {
+export function eventStates({ events, tally, others }: Report): EventState[] {
   return events.map((event) => {
     const bit = 1 << event.id;
     const counting = tally.processes.filter((one) => (one.eventBits & bit) !== 0);
+    if (counting.length === 0 && others.lines.includes(event.id)) {
+      const { reason } = others;
+      return { event, kind: reason === null ? 'exact' : 'estimated', supported: true, reason };
+    }
     if (counting.length === 0) {
       return {
         event,

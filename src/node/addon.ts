@@ -27,6 +27,16 @@ export const NATIVE_SECTION: number = 4;
 /** Bits of what install() could not find in this runtime. */
 export const LACKS_FRAMES: number = 16;
 
+/** The words of the kernel's perf_event_attr that say what is counted; bigint where a number is not exact. */
+export interface PerfSpec {
+  readonly type: number;
+  readonly config: number | bigint;
+  readonly config1: number | bigint;
+  readonly config2: number | bigint;
+  readonly excludeUser: boolean;
+  readonly excludeKernel: boolean;
+}
+
 /** native/addon.c. Failures of the system are errno numbers, never exceptions. */
 export interface Addon {
   map(path: string, bytes: number, create: boolean): ArrayBuffer | number;
@@ -49,6 +59,16 @@ export interface Addon {
   threadId(): number;
   /** How preemption of this thread is seen, or would be: 0 not at all, 1 rseq, 2 a perf event. */
   watch(): number;
+  // What the tool calls (native/addon_perf.c):
+  /** A descriptor, or a negative errno. */
+  perfOpen(tid: number, spec: PerfSpec, inherit: boolean, enableOnExec: boolean): number;
+  /** Value, ns enabled and ns running into the first three; 0 or an errno. Works after the end of the thread, too. */
+  perfRead(fd: number, into: Float64Array): number;
+  perfClose(fd: number): void;
+  /** CPU time in ns of the children that were waited for, and of theirs; in steps of 1 us. */
+  childrenCpu(): number;
+  /** CPU time in ns of all threads that a process has and had, or a negative errno. */
+  processCpu(pid: number): number;
 }
 
 /** The addon, or null where it was not built, does not load, or is refused by TASKPERF_NO_ADDON=1. */
