@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "addon_perf.h"
+#include "addon.h"
 #include "boundary.h"
 #include "region.h"
 
@@ -22,7 +22,11 @@ struct environment {
 
 static _Thread_local struct environment *thread_environment;
 
-static napi_value number(napi_env env, double value) {
+struct boundary *addon_boundary(void) {
+  return thread_environment && thread_environment->open ? &thread_environment->boundary : NULL;
+}
+
+napi_value addon_number(napi_env env, double value) {
   napi_value result = NULL;
   napi_create_double(env, value, &result);
   return result;
@@ -33,7 +37,7 @@ static bool string_argument(napi_env env, napi_value value, char *text) {
   return napi_get_value_string_utf8(env, value, text, PATH_BYTES, &length) == napi_ok && length < PATH_BYTES - 1;
 }
 
-static napi_value bad_argument(napi_env env, const char *message) {
+napi_value addon_bad_argument(napi_env env, const char *message) {
   napi_throw_type_error(env, "EINVAL", message);
   return NULL;
 }
@@ -54,13 +58,13 @@ static napi_value map(napi_env env, napi_callback_info info) {
   if (count < 3 || !string_argument(env, argument[0], path) ||
       napi_get_value_double(env, argument[1], &bytes) != napi_ok || !(bytes > 0) ||
       napi_get_value_bool(env, argument[2], &create) != napi_ok)
-    return bad_argument(env, "map(path, bytes, create)");
+    return addon_bad_argument(env, "map(path, bytes, create)");
   void *data;
   int error = region_map(path, (size_t)bytes, create, &data);
-  if (error) return number(env, error);
+  if (error) return addon_number(env, error);
   if (napi_create_external_arraybuffer(env, data, (size_t)bytes, unmap, (void *)(size_t)bytes, &result) != napi_ok) {
     region_unmap(data, (size_t)bytes);
-    return bad_argument(env, "external buffers are not allowed in this runtime");
+    return addon_bad_argument(env, "external buffers are not allowed in this runtime");
   }
   return result;
 }
@@ -75,8 +79,8 @@ static napi_value reserve(napi_env env, napi_callback_info info) {
   if (count < 3 || !string_argument(env, argument[0], path) ||
       napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) ||
       napi_get_value_double(env, argument[2], &bytes) != napi_ok || !(bytes > 0))
-    return bad_argument(env, "reserve(path, offset, bytes)");
-  return number(env, region_reserve(path, (size_t)offset, (size_t)bytes));
+    return addon_bad_argument(env, "reserve(path, offset, bytes)");
+  return addon_number(env, region_reserve(path, (size_t)offset, (size_t)bytes));
 }
 
 // open(buffer, byteOffset): the thread's slot; 0, or an errno: the CPU clock is estimated
@@ -90,12 +94,12 @@ static napi_value open_thread(napi_env env, napi_callback_info info) {
   if (count < 2 || napi_get_arraybuffer_info(env, argument[0], &data, &length) != napi_ok ||
       napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) || offset + 4096 > (double)length ||
       (size_t)offset % sizeof(double) != 0)
-    return bad_argument(env, "open(buffer, byteOffset)");
-  if (!e || e->open) return bad_argument(env, "this thread is open already");
+    return addon_bad_argument(env, "open(buffer, byteOffset)");
+  if (!e || e->open) return addon_bad_argument(env, "this thread is open already");
   char *slot = (char *)data + (size_t)offset;
   int error = boundary_open(&e->boundary, env, (int32_t *)slot, (double *)slot);
   e->open = true;
-  return number(env, error);
+  return addon_number(env, error);
 }
 
 static napi_value close_thread(napi_env env, napi_callback_info info) {
@@ -120,9 +124,9 @@ static napi_value install(napi_env env, napi_callback_info info) {
   if (count < 3 || napi_typeof(env, argument[0], &owner) != napi_ok || owner != napi_function ||
       napi_typeof(env, argument[1], &turn) != napi_ok || turn != napi_function ||
       napi_get_value_bool(env, argument[2], &frames) != napi_ok)
-    return bad_argument(env, "install(onOwner, onTurn, frames)");
-  if (!e || !e->open || e->boundary.installed) return bad_argument(env, "open the thread first, install once");
-  return number(env, boundary_install(&e->boundary, argument[0], argument[1], frames));
+    return addon_bad_argument(env, "install(onOwner, onTurn, frames)");
+  if (!e || !e->open || e->boundary.installed) return addon_bad_argument(env, "open the thread first, install once");
+  return addon_number(env, boundary_install(&e->boundary, argument[0], argument[1], frames));
 }
 
 // skipNobody(skip)
@@ -132,7 +136,7 @@ static napi_value skip_nobody(napi_env env, napi_callback_info info) {
   napi_value argument[1];
   bool skip;
   napi_get_cb_info(env, info, &count, argument, NULL, NULL);
-  if (count < 1 || napi_get_value_bool(env, argument[0], &skip) != napi_ok) return bad_argument(env, "skipNobody(skip)");
+  if (count < 1 || napi_get_value_bool(env, argument[0], &skip) != napi_ok) return addon_bad_argument(env, "skipNobody(skip)");
   if (e && e->open) boundary_skip_nobody(&e->boundary, skip);
   return NULL;
 }
@@ -169,30 +173,30 @@ static napi_value frame(napi_env env, napi_callback_info info) {
 static napi_value resyncs(napi_env env, napi_callback_info info) {
   (void)info;
   struct environment *e = thread_environment;
-  return number(env, e && e->open ? (double)e->boundary.clock.resyncs : 0);
+  return addon_number(env, e && e->open ? (double)e->boundary.clock.resyncs : 0);
 }
 
 // threadCpu(): CPU time of this thread in ns by the plain syscall, the truth that tests measure against
 static napi_value thread_cpu(napi_env env, napi_callback_info info) {
   (void)info;
-  return number(env, (double)clock_thread_cpu());
+  return addon_number(env, (double)clock_thread_cpu());
 }
 
 // watch(): how this thread's preemption is seen or, before open, would be: 0 not at all, 1 rseq, 2 perf event
 static napi_value watch(napi_env env, napi_callback_info info) {
   (void)info;
   struct environment *e = thread_environment;
-  if (e && e->open) return number(env, e->boundary.clock.preemption.watch);
+  if (e && e->open) return addon_number(env, e->boundary.clock.preemption.watch);
   struct preemption probe;
   preemption_open(&probe);
   enum watch found = probe.watch;
   preemption_close(&probe);
-  return number(env, found);
+  return addon_number(env, found);
 }
 
 static napi_value thread_id(napi_env env, napi_callback_info info) {
   (void)info;
-  return number(env, (double)syscall(SYS_gettid));
+  return addon_number(env, (double)syscall(SYS_gettid));
 }
 
 static void closed(struct closing *closing) {
@@ -214,10 +218,10 @@ static void cleanup(napi_async_cleanup_hook_handle hook, void *data) {
 }
 
 static void export_number(napi_env env, napi_value exports, const char *name, double value) {
-  napi_set_named_property(env, exports, name, number(env, value));
+  napi_set_named_property(env, exports, name, addon_number(env, value));
 }
 
-static void export_function(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+void addon_export(napi_env env, napi_value exports, const char *name, napi_callback callback) {
   napi_value function;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function) == napi_ok)
     napi_set_named_property(env, exports, name, function);
@@ -227,26 +231,27 @@ NAPI_MODULE_INIT() {
   struct environment *e = calloc(1, sizeof *e);
   if (!e || napi_add_async_cleanup_hook(env, cleanup, e, &e->hook) != napi_ok) {
     free(e);
-    return bad_argument(env, "out of memory");
+    return addon_bad_argument(env, "out of memory");
   }
   // Loaded a second time (process.dlopen, a cleared require.cache): the thread stays with the one that counts.
   if (!thread_environment || !thread_environment->open) thread_environment = e;
   boundary_symbols();
-  export_function(env, exports, "map", map);
-  export_function(env, exports, "reserve", reserve);
-  export_function(env, exports, "open", open_thread);
-  export_function(env, exports, "close", close_thread);
-  export_function(env, exports, "install", install);
-  export_function(env, exports, "uninstall", uninstall);
-  export_function(env, exports, "charge", charge);
-  export_function(env, exports, "nobody", nobody);
-  export_function(env, exports, "skipNobody", skip_nobody);
-  export_function(env, exports, "frame", frame);
-  export_function(env, exports, "resyncs", resyncs);
-  export_function(env, exports, "threadCpu", thread_cpu);
-  export_function(env, exports, "threadId", thread_id);
-  export_function(env, exports, "watch", watch);
-  addon_perf_exports(env, exports);
+  addon_export(env, exports, "map", map);
+  addon_export(env, exports, "reserve", reserve);
+  addon_export(env, exports, "open", open_thread);
+  addon_export(env, exports, "close", close_thread);
+  addon_export(env, exports, "install", install);
+  addon_export(env, exports, "uninstall", uninstall);
+  addon_export(env, exports, "charge", charge);
+  addon_export(env, exports, "nobody", nobody);
+  addon_export(env, exports, "skipNobody", skip_nobody);
+  addon_export(env, exports, "frame", frame);
+  addon_export(env, exports, "resyncs", resyncs);
+  addon_export(env, exports, "threadCpu", thread_cpu);
+  addon_export(env, exports, "threadId", thread_id);
+  addon_export(env, exports, "watch", watch);
+  addon_sources(env, exports);
+  addon_perf(env, exports);
   export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
   export_number(env, exports, "WORD_RESUME", WORD_RESUME);
   export_number(env, exports, "WORD_TURN", WORD_TURN);
@@ -255,6 +260,8 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "F64_UNATTRIBUTED", F64_UNATTRIBUTED);
   export_number(env, exports, "F64_LOOP", F64_LOOP);
   export_number(env, exports, "F64_IDLE", F64_IDLE);
+  export_number(env, exports, "EVENT_LINES", EVENT_LINES);
+  export_number(env, exports, "F64_CHARGEABLE", F64_CHARGEABLE);
   export_number(env, exports, "F64_NATIVE", F64_NATIVE);
   export_number(env, exports, "LINE_TASK_CLOCK", LINE_TASK_CLOCK);
   export_number(env, exports, "LINE_CPU_CLOCK", LINE_CPU_CLOCK);

@@ -72,8 +72,9 @@ static void account(struct boundary *b) {
   double *f = b->f64, *native = f + F64_NATIVE;
   native[NATIVE_NOW] = (double)wall;
   if (b->sink == SINK_TASK) {
-    native[NATIVE_JS_CPU] += cpu_ns;
-    native[NATIVE_JS_WALL] += wall_ns;
+    f[F64_CHARGEABLE + LINE_TASK_CLOCK] += cpu_ns;
+    f[F64_CHARGEABLE + LINE_CPU_CLOCK] += wall_ns;
+    sources_charge(&b->sources, f + F64_CHARGEABLE, NULL);
     return;  // the core adds it to the totals when it charges it
   }
   f[F64_TOTAL + LINE_TASK_CLOCK] += cpu_ns;
@@ -81,6 +82,7 @@ static void account(struct boundary *b) {
   if (b->sink == SINK_NOBODY) {
     f[F64_UNATTRIBUTED + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_UNATTRIBUTED + LINE_CPU_CLOCK] += wall_ns;
+    sources_charge(&b->sources, f + F64_UNATTRIBUTED, f + F64_TOTAL);
     return;
   }
   // While the loop is blocked the thread uses no CPU: that part of the wall time is idle.
@@ -88,6 +90,7 @@ static void account(struct boundary *b) {
   f[F64_LOOP + LINE_TASK_CLOCK] += cpu_ns;
   f[F64_LOOP + LINE_CPU_CLOCK] += wall_ns - idle_ns;
   f[F64_IDLE + LINE_CPU_CLOCK] += idle_ns;
+  sources_charge(&b->sources, f + F64_LOOP, f + F64_TOTAL);
 }
 
 static void set_sink(struct boundary *b, enum sink sink) {
@@ -300,6 +303,7 @@ bool boundary_remove(struct boundary *b, struct closing *closing) {
 
 bool boundary_close(struct boundary *b, struct closing *closing) {
   bool pending = boundary_remove(b, closing);
+  sources_close(&b->sources);
   clock_close(&b->clock);
   return pending;
 }

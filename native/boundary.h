@@ -5,29 +5,30 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "sources.h"
 
 // Mirrors of src/core/layout.ts (thread slot); addon.c exports them and src/node/addon.ts asserts that they agree.
 enum {
+  EVENT_LINES = 32,
   WORD_CHARGING = 8,       // T_CHARGING
   WORD_RESUME = 9,         // T_RESUME
   WORD_TURN = 10,          // T_TURN
   F64_BOUNDARIES = 21,     // T_F64_BOUNDARIES
-  F64_TOTAL = 48,          // T_F64_TOTAL
-  F64_UNATTRIBUTED = 64,   // T_F64_UNATTRIBUTED
-  F64_LOOP = 96,           // T_F64_LOOP
-  F64_IDLE = 112,          // T_F64_IDLE
-  F64_NATIVE = 160,        // T_F64_NATIVE: the words below
+  F64_TOTAL = 64,          // T_F64_TOTAL
+  F64_UNATTRIBUTED = 96,   // T_F64_UNATTRIBUTED
+  F64_LOOP = 160,          // T_F64_LOOP
+  F64_IDLE = 192,          // T_F64_IDLE
+  F64_CHARGEABLE = 256,    // T_F64_CHARGEABLE: what the running tasks are to be charged, what the core reads as its PMU
+  F64_NATIVE = 288,        // T_F64_NATIVE: the words below
   LINE_TASK_CLOCK = 0,
   LINE_CPU_CLOCK = 1,
 };
 
 // What the boundaries keep in the region, as f64 at F64_NATIVE.
 enum {
-  NATIVE_JS_CPU = 0,   // time chargeable to the running task: what the core reads as its PMU
-  NATIVE_JS_WALL = 1,
-  NATIVE_NOW = 2,      // CLOCK_MONOTONIC of the last reading
-  NATIVE_WOKE = 3,     // when the loop last woke (first JavaScript after it blocked)
-  NATIVE_SECTION = 4,  // when the present stretch of JavaScript began
+  NATIVE_NOW = 0,      // CLOCK_MONOTONIC of the last reading
+  NATIVE_WOKE = 1,     // when the loop last woke (first JavaScript after it blocked)
+  NATIVE_SECTION = 2,  // when the present stretch of JavaScript began
 };
 
 // WORD_CHARGING beyond 0 (JavaScript must look) and 1 (the running task): nobody runs, and JavaScript knows.
@@ -49,6 +50,7 @@ struct boundary {
   bool skip_nobody;  // code without a frame needs no JavaScript: it is booked as unattributed here
   bool frames;       // the current frame can be read (AsyncContextFrame)
   int64_t wall, cpu; // the last reading
+  struct sources sources;  // what is counted beside the two clocks
   void *isolate;
   uintptr_t undefined_frame, running_frame;  // raw tagged words, compared only; running_frame is void after a GC
   napi_env env;

@@ -3,8 +3,9 @@
  * command's own flags are never taken for ours. Every mistake is one sentence with the wrong value and the remedy.
  */
 import { parseArgs } from 'node:util';
-import { EVENTS, TASK_CLOCK, eventByName } from '../core/events.ts';
-import type { EventInfo } from '../core/events.ts';
+import { TaskperfError } from '../core/errors.ts';
+import { askedEvents } from './asked-events.ts';
+import type { AskedEvents } from './asked-events.ts';
 import type { By } from './tally.ts';
 
 /** A mistake in the command line; the exit status is 129. */
@@ -14,7 +15,7 @@ export class UsageError extends Error {
 
 export interface StatArguments {
   readonly help: boolean;
-  readonly events: readonly EventInfo[];
+  readonly asked: AskedEvents;
   readonly explicitEvents: boolean;
   readonly intervalMs: number | undefined;
   readonly json: boolean;
@@ -24,8 +25,6 @@ export interface StatArguments {
   readonly command: readonly string[];
 }
 
-/** What a table shows unless told otherwise: cost, time on the thread, latency, and how often it was interrupted. */
-export const DEFAULT_EVENTS: readonly string[] = ['task-clock', 'cpu-clock', 'wall', 'task-switches'];
 export const INTERVAL_MS_MIN: number = 10;
 const BY: readonly By[] = ['name', 'task', 'thread'];
 
@@ -49,7 +48,7 @@ export function parseStat(args: readonly string[]): StatArguments {
   }
   return {
     help,
-    events: parseEvents(values.event),
+    asked: parseEvents(values.event),
     explicitEvents: values.event !== undefined,
     intervalMs: parseInterval(values.interval),
     json: values.json === true,
@@ -115,20 +114,13 @@ function unknownOption(option: string): string {
   return `unknown option '${option}'; ${hint}\`taskperf stat --help\` lists the options, those of the command go after --`;
 }
 
-/** Accepts several -e; task-clock always comes first, the rest in the order given. */
-function parseEvents(lists: readonly string[] | undefined): EventInfo[] {
-  const names = lists === undefined ? DEFAULT_EVENTS : lists.flatMap((list) => list.split(','));
-  const events = names.map((name) => knownEvent(name.trim()));
-  return [...new Set([EVENTS[TASK_CLOCK]!, ...events])];
-}
-
-function knownEvent(name: string): EventInfo {
-  const event = eventByName(name);
-  if (event !== undefined) return event;
-  const names = EVENTS.map((one) => one.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? '' : `did you mean '${near}'? `;
-  throw new UsageError(`unknown event '${name}'; ${hint}known are ${names.join(', ')}`);
+function parseEvents(lists: readonly string[] | undefined): AskedEvents {
+  try {
+    return askedEvents(lists);
+  } catch (error) {
+    if (error instanceof TaskperfError) throw new UsageError(error.message);
+    throw error;
+  }
 }
 
 function parseInterval(text: string | undefined): number | undefined {

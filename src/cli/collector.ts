@@ -4,9 +4,12 @@
  */
 import { build } from 'hdr-histogram-js';
 import type { Histogram } from 'hdr-histogram-js';
-import { E_F64_ENABLED, E_F64_RUNNING, E_F64_VALUES, E_NAME } from '../core/layout.ts';
+import { TASK_CLOCK } from '../core/events.ts';
+import { EVENT_LINES, E_F64_ENABLED, E_F64_RUNNING, E_F64_VALUES, E_NAME } from '../core/layout.ts';
 import type { ExitSink } from './ring.ts';
 import type { Words } from './reader.ts';
+import { countedShare, scaledValue } from './scaling.ts';
+import type { Scaling } from './scaling.ts';
 import type { TaskLog } from './task-log.ts';
 
 /** Quantiles of one event over the exited tasks of a group. */
@@ -31,28 +34,41 @@ export class Group {
   runningNs = 0;
   readonly #events: readonly number[];
   readonly #spreads: readonly EventSpread[];
+  readonly #scaling: Scaling;
 
-  constructor(events: readonly number[], digits: () => 2 | 3) {
+  constructor(events: readonly number[], scaling: Scaling, digits: () => 2 | 3) {
     this.#events = events;
+    this.#scaling = scaling;
     this.#spreads = events.map(() => new EventSpread(digits()));
   }
 
   /** Undefined when no exit was seen or the event is not counted. */
   spread(event: number): Spread | undefined {
-    return this.seen === 0 ? undefined : this.#spreads[this.#events.indexOf(event)]?.result();
+    return this.#spreads[this.#events.indexOf(event)]?.result();
   }
 
   add(words: Words, at: number): void {
     this.seen++;
     this.enabledNs += words.f64[at + E_F64_ENABLED]!;
     this.runningNs += words.f64[at + E_F64_RUNNING]!;
+    const values = at + E_F64_VALUES;
     for (let i = 0; i < this.#events.length; i++) {
-      this.#spreads[i]!.add(words.f64[at + E_F64_VALUES + this.#events[i]!]!);
+      const event = this.#events[i]!;
+      if (this.#scaling.has(event)) this.#addScaled(i, words.f64.subarray(values, values + EVENT_LINES));
+      else this.#spreads[i]!.add(words.f64[values + event]!);
     }
+  }
+
+  /** A task that ran only while the event was not counted tells nothing of it. */
+  #addScaled(i: number, values: Float64Array): void {
+    const event = this.#events[i]!;
+    if (countedShare(values, event, this.#scaling) === 0 && values[TASK_CLOCK]! > 0) return;
+    this.#spreads[i]!.add(scaledValue(values, event, this.#scaling));
   }
 }
 
 class EventSpread {
+  #seen = 0;
   #min = Infinity;
   #max = 0;
   readonly #histogram: Histogram;
@@ -64,12 +80,15 @@ class EventSpread {
   add(raw: number): void {
     // A damaged slot must not throw in the middle of a drain.
     const value = raw >= 0 && raw <= Number.MAX_SAFE_INTEGER ? Math.round(raw) : 0;
+    this.#seen++;
     if (value < this.#min) this.#min = value;
     if (value > this.#max) this.#max = value;
     this.#histogram.recordValue(value);
   }
 
-  result(): Spread {
+  /** Undefined when nothing was added. */
+  result(): Spread | undefined {
+    if (this.#seen === 0) return undefined;
     const at = (percentile: number): number =>
       Math.min(Math.max(this.#histogram.getValueAtPercentile(percentile), this.#min), this.#max);
     return { min: this.#min, p50: at(50), p90: at(90), p99: at(99), max: this.#max };
@@ -82,11 +101,13 @@ export type KeyOf = (name: number, thread: number) => string;
 export class Collector {
   groups: Map<string, Group> = new Map();
   readonly #events: readonly number[];
+  readonly #scaling: Scaling;
   #histograms = 0;
 
-  /** `events` are the lines to keep histograms of. */
-  constructor(events: readonly number[]) {
+  /** `events` are the lines to keep histograms of; `scaling` may grow as regions are found. */
+  constructor(events: readonly number[], scaling: Scaling = new Map()) {
     this.#events = events;
+    this.#scaling = scaling;
   }
 
   /** Forgets all groups: the next interval begins. */
@@ -117,7 +138,9 @@ export class Collector {
   #group(key: string): Group {
     const known = this.groups.get(key);
     if (known !== undefined) return known;
-    const group = new Group(this.#events, () => (this.#histograms++ < FINE_HISTOGRAMS ? 3 : 2));
+    const group = new Group(this.#events, this.#scaling, () =>
+      this.#histograms++ < FINE_HISTOGRAMS ? 3 : 2,
+    );
     this.groups.set(key, group);
     return group;
   }

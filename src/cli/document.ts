@@ -6,6 +6,8 @@
 import type { EventInfo } from '../core/events.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
+import { countedShare, scaledValues, scalingOf } from './scaling.ts';
+import type { Scaling } from './scaling.ts';
 import type { By, Losses } from './tally.ts';
 
 export interface PerTaskJson {
@@ -52,6 +54,8 @@ export interface StatJson {
     readonly kind: string;
     readonly supported: boolean;
     readonly reason: string | null;
+    /** The part of the time in which it was counted: below 1 when events took turns on the PMU. */
+    readonly countedShare: number;
   }[];
   readonly processes: readonly { readonly pid: number; readonly node: string; readonly exited: boolean }[];
   readonly threads: readonly {
@@ -90,6 +94,8 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const additive = events.filter((event) => event.additive);
   const counted = additive.filter((event) => report.others.lines.includes(event.id));
   const states = eventStates(report);
+  const scaling = scalingOf(tally.processes);
+  const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
   return {
     schema: 'taskperf.stat/1',
     command: report.command,
@@ -99,22 +105,22 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     ended: endingText(report.ended),
     elapsedNs: report.elapsedNs,
     by: report.by,
-    events: states.map(({ event, kind, supported, reason }) => {
-      return { name: event.name, unit: event.unit, kind, supported, reason };
+    events: states.map(({ event, kind, supported, reason, share }) => {
+      return { name: event.name, unit: event.unit, kind, supported, reason, countedShare: share };
     }),
     processes: tally.processes.map(({ pid, node, exited }) => ({ pid, node, exited })),
     threads: [
       ...tally.threads.map(({ id, name, pid, total }) => {
-        return { id, name, pid, javascript: true, counters: valuesJson(additive, total) };
+        return { id, name, pid, javascript: true, counters: shown(total) };
       }),
       ...report.others.threads.map(({ tid, name, pid, values }) => {
         return { id: tid, name, pid, javascript: false, counters: valuesJson(counted, values) };
       }),
     ],
-    tasks: rows.map((row) => taskJson(row, events)),
+    tasks: rows.map((row) => taskJson(row, events, scaling)),
     system: systemRows(report).map((row) => {
-      const own = report.others.rows.includes(row) ? counted : additive;
-      return { name: row.name, counters: valuesJson(own, row.values) };
+      const isOther = report.others.rows.includes(row);
+      return { name: row.name, counters: isOther ? valuesJson(counted, row.values) : shown(row.values) };
     }),
     conservation: conservationOf(report, rows),
     overhead: overheadOf(tally),
@@ -148,11 +154,13 @@ function nodeOf({ tally, pid }: Report): string | null {
   return own?.node ?? null;
 }
 
-function taskJson(row: ReportRow, events: readonly EventInfo[]): TaskJson {
-  const counters = events.map((event): [string, CounterJson] => {
-    const value = row.values[event.id]!;
-    const { enabledNs, runningNs } = row;
-    return [event.name, { value, enabledNs, runningNs, perTask: perTaskJson(row, event.id) }];
+function taskJson(row: ReportRow, events: readonly EventInfo[], scaling: Scaling): TaskJson {
+  const values = scaledValues(row.values, scaling);
+  const exited = scaledValues(row.exited, scaling);
+  const counters = events.map(({ id, name }): [string, CounterJson] => {
+    const { enabledNs } = row;
+    const runningNs = Math.round(row.runningNs * countedShare(row.values, id, scaling));
+    return [name, { value: values[id]!, enabledNs, runningNs, perTask: perTaskJson(row, exited, id) }];
   });
   return {
     name: row.name,
@@ -163,9 +171,10 @@ function taskJson(row: ReportRow, events: readonly EventInfo[]): TaskJson {
   };
 }
 
-function perTaskJson(row: ReportRow, event: number): PerTaskJson | null {
+/** `exited` are the row's sums over ended tasks, as shown. */
+function perTaskJson(row: ReportRow, exited: Float64Array, event: number): PerTaskJson | null {
   const spread = row.spread(event);
   if (spread === undefined || row.count === 0) return null;
   const { min, p50, p90, p99, max } = spread;
-  return { min, mean: row.exited[event]! / row.count, p50, p90, p99, max };
+  return { min, mean: exited[event]! / row.count, p50, p90, p99, max };
 }

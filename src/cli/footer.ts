@@ -1,5 +1,6 @@
 /** The lines under the table: time, throughput, loop use, what taskperf added, what was lost, how it ended. */
 import { CPU_CLOCK } from '../core/events.ts';
+import type { EventState } from './event-state.ts';
 import { cpuOf, endingText, eventStates, nounFor, overheadOf, sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import type { Losses } from './tally.ts';
@@ -71,14 +72,20 @@ function lossLine(lost: Losses): string {
   return ` lost: ${losses.map((kind) => `${count(lost[kind])} ${LOSS_TEXT[kind]}`).join(', ')}`;
 }
 
+function stateLabel({ supported, kind }: EventState): string {
+  if (!supported) return '<not supported>';
+  return kind === 'exact' ? 'counted in part' : `${kind} (~)`;
+}
+
 /** One line per reason, naming the events it makes inexact. */
 function estimateLines(report: Report): string[] {
   const byReason = new Map<string, string[]>();
-  for (const { event, supported, reason } of eventStates(report)) {
+  for (const state of eventStates(report)) {
     // Where nothing is Node.js nobody misses what only JavaScript has.
-    if (reason === null || (!supported && report.tally.processes.length === 0)) continue;
-    const text = supported ? ` estimated (~): NAMES; ${reason}` : ` <not supported>: NAMES; ${reason}`;
-    byReason.set(text, [...(byReason.get(text) ?? []), event.name]);
+    if (state.reason === null || (!state.supported && report.tally.processes.length === 0)) continue;
+    const text = ` ${stateLabel(state)}: NAMES; ${state.reason}`;
+    const share = state.kind === 'scaled' ? ` (${percent(state.share, 1)} %)` : '';
+    byReason.set(text, [...(byReason.get(text) ?? []), state.event.name + share]);
   }
   return [...byReason].map(([text, names]) => text.replace('NAMES', names.join(', ')));
 }

@@ -1,5 +1,6 @@
 /** The help pages, as printed. */
-import { DEFAULT_EVENTS, INTERVAL_MS_MIN } from './arguments.ts';
+import { INTERVAL_MS_MIN } from './arguments.ts';
+import { DEFAULT_EVENTS, DEFAULT_IF_SUPPORTED } from './asked-events.ts';
 
 /** What exists, for `taskperf --help` and for the message about an unknown subcommand. */
 export const SUBCOMMANDS: readonly string[] = ['stat', 'list'];
@@ -19,7 +20,7 @@ Runs the command, counts the tasks of all its Node.js processes, and prints a ta
 Ctrl-C goes to the program first; a second one kills it.
 
   -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
-                       [${DEFAULT_EVENTS.join(',')}]
+                       [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
   -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more)
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table

@@ -53,11 +53,7 @@ export function usesPermissionModel(command: readonly string[], env: NodeJS.Proc
 }
 
 /** What the child needs to count itself: see docs/architecture.md. */
-export function childEnv(
-  env: NodeJS.ProcessEnv,
-  events: readonly string[],
-  directory: string,
-): NodeJS.ProcessEnv {
+export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: string): NodeJS.ProcessEnv {
   const bootstrap = fileURLToPath(new URL('../node/bootstrap.cjs', import.meta.url));
   const preload = `--require ${quoted(bootstrap)}`;
   const options = env['NODE_OPTIONS'] ?? '';
@@ -65,7 +61,7 @@ export function childEnv(
     ...env,
     NODE_OPTIONS: options.includes(preload) ? options : `${options} ${preload}`.trim(),
     TASKPERF_SESSION: String(process.pid),
-    TASKPERF_EVENTS: events.join(','),
+    TASKPERF_EVENTS: events,
     TASKPERF_DIR: directory,
   };
 }

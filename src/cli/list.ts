@@ -1,5 +1,5 @@
 /** `taskperf list`: the events, what they mean, and how exact they are here. */
-import { CYCLES, EVENTS, WAIT } from '../core/events.ts';
+import { EVENTS, WAIT } from '../core/events.ts';
 import { loadAddon } from '../node/addon.ts';
 import { UsageError } from './arguments.ts';
 
@@ -17,9 +17,7 @@ export function listText(watch: number | undefined): string {
   const width = Math.max(...EVENTS.map((event) => event.name.length));
   const lines = EVENTS.map(({ id, name, unit, meaning }) => {
     const note = id === WAIT || !meaning.includes('(estimated)') ? meaning : `${meaning} (estimated)`;
-    // No PMU of src/node counts hardware events.
-    const support = id >= CYCLES ? ' <not supported>' : '';
-    return `  ${name.padEnd(width)}  ${unit.padEnd(5)}  ${note}${support}`;
+    return `  ${name.padEnd(width)}  ${unit.padEnd(5)}  ${note}`;
   });
   return `${lines.join('\n')}\n\n${accuracyText(watch)}\n`;
 }

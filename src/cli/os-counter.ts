@@ -12,25 +12,32 @@
  * A thread with a perf event of its own costs the kernel about 1 us more at every switch (measured: 0.9). So who switches
  * often loses it again: its CPU time is then that of the last look.
  */
-import type { Addon, PerfSpec } from '../node/addon.ts';
+import { constants } from 'node:os';
+import type { Addon } from '../node/addon.ts';
+import type { PerfSpec } from '../node/events/event.ts';
 import type { SchedStat } from './os-proc.ts';
 
 /** PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK. Not the kernel's share: it is counted anyway, but may be refused. */
 const TASK_CLOCK_SPEC: PerfSpec = {
   type: 1,
-  config: 1,
-  config1: 0,
-  config2: 0,
+  config: 1n,
+  config1: 0n,
+  config2: 0n,
   excludeUser: false,
   excludeKernel: true,
 };
 /** Descriptors that we take at most. */
 const COUNTERS_MAX = 4000;
-const EPERM = 1;
-const EACCES = 13;
-const ENOSYS = 38;
+const { EACCES, EMFILE, ENOSYS, EPERM } = constants.errno;
 
-/** Opens counters; once the kernel has refused one for lack of rights, no more is tried. */
+export interface OpenOptions {
+  /** Counts what the thread starts from now on, too. */
+  readonly inherit?: boolean;
+  /** Counts from its next execve on. */
+  readonly onExec?: boolean;
+}
+
+/** Opens counters; once the kernel has refused its clock for lack of rights, no more is tried. */
 export class Kernel {
   /** The errno that says that perf events are not for us, 0 when none has. */
   refused = 0;
@@ -43,14 +50,23 @@ export class Kernel {
     if (addon === null) this.refused = ENOSYS;
   }
 
-  /** Undefined when it is refused, or the thread has gone. `onExec`: counts from its next execve on. */
-  open(tid: number, spec: PerfSpec, onExec: boolean): KernelCounter | undefined {
-    if (this.refused !== 0 || this.#open >= COUNTERS_MAX) return undefined;
-    const fd = this.#addon!.perfOpen(tid, spec, false, onExec);
-    if (fd < 0) {
-      if ([EPERM, EACCES, ENOSYS].includes(-fd)) this.refused = -fd;
-      return undefined;
-    }
+  openClock(tid: number, options: OpenOptions): KernelCounter | undefined {
+    const counter = this.open(tid, TASK_CLOCK_SPEC, options);
+    if (typeof counter !== 'number') return counter;
+    if ([EPERM, EACCES, ENOSYS].includes(counter)) this.refused = counter;
+    return undefined;
+  }
+
+  /** An errno when it is refused or the thread has gone. */
+  open(
+    tid: number,
+    spec: PerfSpec,
+    { inherit = false, onExec = false }: OpenOptions,
+  ): KernelCounter | number {
+    if (this.refused !== 0) return this.refused;
+    if (this.#open >= COUNTERS_MAX) return EMFILE;
+    const fd = this.#addon!.perfOpen(tid, spec, inherit, onExec);
+    if (fd < 0) return -fd;
     this.#open++;
     return new KernelCounter(this, fd);
   }
@@ -80,6 +96,8 @@ export class Kernel {
 export class KernelCounter {
   /** As of the last reading; it never goes back. */
   value = 0;
+  /** The part of the time in which it was counted, 0 to 1. */
+  share = 1;
   readonly #kernel: Kernel;
   readonly #fd: number;
 
@@ -95,9 +113,8 @@ export class KernelCounter {
     const value = words[0]!;
     const enabledNs = words[1]!;
     const runningNs = words[2]!;
-    const isPart = runningNs > 0 && runningNs < enabledNs;
-    const scaled = isPart ? Math.round((value * enabledNs) / runningNs) : value;
-    this.value = Math.max(this.value, scaled);
+    this.share = runningNs < enabledNs ? runningNs / enabledNs : 1;
+    this.value = Math.max(this.value, this.share > 0 ? Math.round(value / this.share) : 0);
     return this.value;
   }
 
@@ -115,6 +132,8 @@ export class ThreadClock {
   cpuNs = 0;
   /** true: nothing the thread used is missing, even after its end. */
   isComplete = false;
+  /** It switches so often that a perf event would be felt. */
+  isRestless = false;
   readonly #kernel: Kernel;
   readonly #tid: number;
   #perf: KernelCounter | undefined;
@@ -129,7 +148,7 @@ export class ThreadClock {
 
   /** The thread is about to exec: counts from there on. */
   openOnExec(): void {
-    this.#perf = this.#kernel.open(this.#tid, TASK_CLOCK_SPEC, true);
+    this.#perf = this.#kernel.openClock(this.#tid, { onExec: true });
   }
 
   /** It has exec'd, and had used this much before. */
@@ -170,10 +189,12 @@ export class ThreadClock {
     const isFirst = this.#lookedMs === 0;
     this.#turns = turns;
     this.#lookedMs = nowMs;
-    if (this.#perf === undefined && (isFirst || perSecond < TURNS_PER_SECOND_MAX / 4)) {
-      this.#perf = this.#kernel.open(this.#tid, TASK_CLOCK_SPEC, false);
+    const limit = this.isRestless ? TURNS_PER_SECOND_MAX / 4 : TURNS_PER_SECOND_MAX;
+    this.isRestless = !isFirst && perSecond > limit;
+    if (this.#perf === undefined && !this.isRestless) {
+      this.#perf = this.#kernel.openClock(this.#tid, {});
       this.#offsetNs = cpuNs;
-    } else if (this.#perf !== undefined && !isFirst && perSecond > TURNS_PER_SECOND_MAX) {
+    } else if (this.isRestless) {
       this.#drop();
     }
   }

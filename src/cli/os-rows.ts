@@ -1,12 +1,16 @@
 /**
- * Where the CPU time went that is in no region, as rows of the system section and as entries of `threads`: both have the
- * same sum, so the books of the whole command balance as those of a region do.
+ * What was counted and is in no region, as rows of the system section and as entries of `threads`: both have the same
+ * sums, so the books of the whole command balance as those of a region do.
  */
 import { TASK_CLOCK } from '../core/events.ts';
+import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
-import type { OsProcess, OsThread } from './os-process.ts';
+import { SCALED_TEXT, USER_ONLY_TEXT, errnoText } from './event-state.ts';
+import type { EventState } from './event-state.ts';
+import { partsOf } from './os-parts.ts';
+import type { Part } from './os-parts.ts';
 import type { OsThreads } from './os-threads.ts';
-import type { By, Tally, ThreadBooks } from './tally.ts';
+import type { By, Tally } from './tally.ts';
 
 /** A thread, or a part of one, that ran no JavaScript that is counted in a region. */
 export interface OtherThread {
@@ -26,14 +30,14 @@ export interface Others {
   /** Most costly first. */
   readonly rows: readonly OtherRow[];
   readonly threads: readonly OtherThread[];
-  /** Events counted for them; others only JavaScript threads have. */
+  /** Lines counted for them; the other events only JavaScript threads have. */
   readonly lines: readonly number[];
-  /** Processes seen that are no Node.js process, or are one that was not counted. */
+  /** How far each event can be trusted where no region counts it, by line. */
+  readonly states: ReadonlyMap<number, EventState>;
+  /** Processes seen that made no region. */
   readonly processes: number;
-  /** Some Node.js process of the command made no region. */
+  /** One of them is Node.js. */
   readonly hasUncountedNode: boolean;
-  /** Why the sum of all this is estimated, null when it is exact. */
-  readonly reason: string | null;
   readonly notes: readonly string[];
 }
 
@@ -41,132 +45,124 @@ export const NO_OTHERS: Others = {
   rows: [],
   threads: [],
   lines: [],
+  states: new Map(),
   processes: 0,
   hasUncountedNode: false,
-  reason: null,
   notes: [],
 };
+
+export interface Context {
+  /** Pid that is named where it was many. */
+  readonly command: number;
+  readonly by: By;
+  readonly events: readonly EventInfo[];
+}
 
 /** Rows and entries kept; the others are one. */
 const LISTED_MAX = 1000;
 /** A share of the command's CPU time from which on it is worth a note that its place is not known. */
 const NOTED_SHARE = 0.01;
+const REST = '(short-lived threads)';
 
-interface Part {
-  readonly row: string;
-  readonly pid: number;
-  readonly tid: number;
-  readonly thread: string;
-  readonly ns: number;
-}
-
-/** After `os.stop()`. `command` is the pid that the rest is booked on. */
-export function othersOf(os: OsThreads, tally: Tally, options: { command: number; by: By }): Others {
+/** After `os.stop()`. */
+export function othersOf(os: OsThreads, tally: Tally, context: Context): Others {
   if (!os.isVisible) return { ...NO_OTHERS, notes: hiddenNotes() };
-  const seen = os.ended.flatMap((one) => partsOf(os, one, tally, options.by));
-  const countedNs = tally.threads.reduce((sum, thread) => sum + thread.total[TASK_CLOCK]!, 0);
-  const seenNs = seen.reduce((sum, part) => sum + part.ns, 0);
-  const totalNs = os.totalNs();
-  const restNs = Math.max(0, Math.round((totalNs ?? 0) - countedNs - seenNs));
-  const rest = { row: '(short-lived threads)', pid: options.command, tid: 0, ns: restNs };
-  const parts = [...seen, { ...rest, thread: rest.row }].filter((part) => part.ns > 0);
+  const states = statesOf(os, context.events);
+  const lines = [...states].filter(([, state]) => state.supported).map(([line]) => line);
+  const seen = os.ended.flatMap((one) => partsOf(one, { os, tally, by: context.by, lines }));
+  const rest = { row: REST, pid: context.command, tid: 0, thread: REST, values: restOf(os, tally, seen) };
+  const parts = [...seen, rest].filter((part) => part.values.some((value) => value > 0));
   const node = new Set(tally.processes.map((one) => one.pid));
   const others = os.ended.filter((one) => !node.has(one.pid));
   return {
     rows: rowsOf(parts),
     threads: threadsOf(parts),
-    lines: [TASK_CLOCK],
+    lines,
+    states,
     processes: others.length,
-    hasUncountedNode: others.some((one) => /^node(js)?$/.test(one.program)),
-    reason: totalNs === undefined ? 'the native addon is not loaded: threads are read from /proc only' : null,
-    notes: notesOf(os, restNs / Math.max(totalNs ?? 0, 1)),
+    hasUncountedNode: others.some((one) => one.isNode),
+    notes: notesOf(os, rest.values[TASK_CLOCK]! / Math.max(os.totalNs() ?? 0, 1)),
   };
 }
 
-function partsOf(os: OsThreads, one: OsProcess, tally: Tally, by: By): Part[] {
-  const isCommand = one === os.command;
-  const beforeNs = isCommand ? os.beforeNs : 0;
-  const books = tally.threads.filter((thread) => thread.pid === one.pid);
-  if (books.length > 0) return nodeParts(one, books, { by, beforeNs });
-  const threads = one.allThreads();
-  const row = (thread: OsThread): string =>
-    by === 'thread'
-      ? `(thread ${thread.name} ${thread.tid} of ${one.pid})`
-      : `(process ${one.name} ${one.pid})`;
-  const parts = threads.map((thread): Part => {
-    const ns = thread.clock.cpuNs - (thread.tid === one.pid ? beforeNs : 0);
-    return { row: row(thread), pid: one.pid, tid: thread.tid, thread: thread.name, ns };
+/** What is in the command's total and in nothing that was seen; at least 0. */
+function restOf(os: OsThreads, tally: Tally, seen: readonly Part[]): Float64Array {
+  const rest = new Float64Array(EVENT_LINES);
+  for (const line of os.whole.shares.keys()) rest[line] = os.whole.values[line]!;
+  rest[TASK_CLOCK] = os.totalNs() ?? 0;
+  const booked = [...seen.map((part) => part.values), ...tally.threads.map((thread) => thread.total)];
+  return rest.map((value, line) => {
+    return Math.max(0, Math.round(booked.reduce((left, values) => left - values[line]!, value)));
   });
-  const unseen = by === 'thread' ? `(short-lived threads of ${one.pid})` : `(process ${one.name} ${one.pid})`;
-  return [...parts, { row: unseen, pid: one.pid, tid: 0, thread: '(short-lived threads)', ns: one.unseenNs }];
 }
 
-/** Its JavaScript threads are in its region, but for what they did before and after; the others are in none. */
-function nodeParts(
-  one: OsProcess,
-  books: readonly ThreadBooks[],
-  { by, beforeNs }: { by: By; beforeNs: number },
-): Part[] {
-  const regionNs = books.reduce((sum, thread) => sum + thread.total[TASK_CLOCK]!, 0);
-  // Without the addon a worker does not know its tid: then no thread can be said to be something else.
-  const isKnown = books.every((thread) => thread.tid !== 0 || thread.id === 0);
-  const byTid = new Map(books.map((thread) => [thread.tid === 0 ? one.pid : thread.tid, thread]));
-  const isJavaScript = (thread: OsThread): boolean => !isKnown || byTid.has(thread.tid);
-  const threads = one.allThreads();
-  const javaScriptNs = threads
-    .filter(isJavaScript)
-    .map((thread) => thread.cpuNsBeside(byTid.get(thread.tid)?.total[TASK_CLOCK] ?? 0))
-    .reduce((sum, ns) => sum + ns, -beforeNs);
-  const startNs = Math.max(0, javaScriptNs + one.unseenNs - regionNs);
-  const start = {
-    row: '(start and end)',
-    pid: one.pid,
-    tid: one.pid,
-    thread: '(start and end)',
-    ns: startNs,
-  };
-  const helpers = threads
-    .filter((thread) => !isJavaScript(thread))
-    .map((thread): Part => {
-      const row = by === 'thread' ? `(thread ${thread.name} ${thread.tid})` : `(thread ${thread.name})`;
-      return { row, pid: one.pid, tid: thread.tid, thread: thread.name, ns: thread.clock.cpuNs };
-    });
-  return [start, ...helpers];
+function statesOf(os: OsThreads, events: readonly EventInfo[]): Map<number, EventState> {
+  const states = new Map<number, EventState>();
+  for (const event of events) {
+    const state = stateOf(os, event);
+    if (state !== undefined) states.set(event.id, state);
+  }
+  return states;
+}
+
+/** Undefined for an event that only JavaScript threads have. */
+function stateOf(os: OsThreads, event: EventInfo): EventState | undefined {
+  const exact: EventState = { event, kind: 'exact', supported: true, reason: null, share: 1 };
+  if (event.id === TASK_CLOCK) {
+    if (os.totalNs() !== undefined) return exact;
+    return { ...exact, kind: 'estimated', reason: 'without the native addon it is read from /proc only' };
+  }
+  const asked = os.events.find((one) => one.line === event.id);
+  if (asked === undefined) return undefined;
+  const errno = os.opener.refused.get(event.id) ?? os.kernel.refused;
+  if (errno !== 0) return { ...exact, supported: false, reason: errnoText(errno), share: 0 };
+  const share = os.whole.shares.get(event.id) ?? 1;
+  if (share < 1) return { ...exact, kind: 'scaled', reason: SCALED_TEXT, share };
+  return os.opener.isUserOnly ? { ...exact, reason: USER_ONLY_TEXT } : exact;
 }
 
 function rowsOf(parts: readonly Part[]): OtherRow[] {
-  const sums = new Map<string, number>();
-  for (const { row, ns } of parts) sums.set(row, (sums.get(row) ?? 0) + ns);
-  const sorted = [...sums].sort(([, a], [, b]) => b - a);
-  const listed = sorted.slice(0, LISTED_MAX).map(([name, ns]) => ({ name, values: valuesOf(ns) }));
-  const restNs = sorted.slice(LISTED_MAX).reduce((sum, [, ns]) => sum + ns, 0);
-  return restNs === 0 ? listed : [...listed, { name: '(processes not listed)', values: valuesOf(restNs) }];
+  const rows = new Map<string, OtherRow>();
+  for (const { row, values } of parts) {
+    const known = rows.get(row);
+    if (known === undefined) rows.set(row, { name: row, values: values.slice() });
+    else addTo(known.values, values);
+  }
+  return listed([...rows.values()], (values) => ({ name: '(processes not listed)', values }));
 }
 
 function threadsOf(parts: readonly Part[]): OtherThread[] {
-  const sorted = [...parts].sort((a, b) => b.ns - a.ns);
-  const listed = sorted.slice(0, LISTED_MAX).map(({ pid, tid, thread, ns }) => {
-    return { pid, tid, name: thread, values: valuesOf(ns) };
-  });
-  const hidden = sorted.slice(LISTED_MAX);
-  if (hidden.length === 0) return listed;
-  const restNs = hidden.reduce((sum, { ns }) => sum + ns, 0);
-  return [...listed, { pid: hidden[0]!.pid, tid: 0, name: '(threads not listed)', values: valuesOf(restNs) }];
+  const threads = parts.map(({ pid, tid, thread, values }) => ({ pid, tid, name: thread, values }));
+  return listed(threads, (values) => ({
+    pid: threads[0]!.pid,
+    tid: 0,
+    name: '(threads not listed)',
+    values,
+  }));
 }
 
-function valuesOf(taskClockNs: number): Float64Array {
+/** Most costly first; what is too much for the list is one entry. */
+function listed<T extends { readonly values: Float64Array }>(
+  all: T[],
+  merged: (values: Float64Array) => T,
+): T[] {
+  all.sort((a, b) => b.values[TASK_CLOCK]! - a.values[TASK_CLOCK]!);
+  if (all.length <= LISTED_MAX) return all;
   const values = new Float64Array(EVENT_LINES);
-  values[TASK_CLOCK] = taskClockNs;
-  return values;
+  for (const one of all.slice(LISTED_MAX)) addTo(values, one.values);
+  return [...all.slice(0, LISTED_MAX), merged(values)];
+}
+
+function addTo(sums: Float64Array, values: Float64Array): void {
+  values.forEach((value, line) => (sums[line]! += value));
 }
 
 function notesOf(os: OsThreads, restShare: number): string[] {
   const notes: string[] = [];
-  if (os.dropped > 0)
-    notes.push(`${os.dropped} processes are not listed; what they used is in (short-lived threads)`);
+  if (os.dropped > 0) notes.push(`${os.dropped} processes are not listed; what they used is in ${REST}`);
   if (os.kernel.refused !== 0 && restShare > NOTED_SHARE) {
     notes.push(
-      'perf_event_open is refused here, so what threads without JavaScript did last is in (short-lived threads); ' +
+      `perf_event_open is refused here, so what threads without JavaScript did last is in ${REST}; ` +
         'allow it with `sudo sysctl kernel.perf_event_paranoid=2`',
     );
   }

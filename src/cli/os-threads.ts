@@ -14,14 +14,18 @@
 import path from 'node:path';
 import type { Addon } from '../node/addon.ts';
 import { Kernel } from './os-counter.ts';
+import { EventCounters, EventOpener } from './os-events.ts';
+import type { OsEvent } from './os-events.ts';
 import { OsProcess } from './os-process.ts';
+import type { Counting } from './os-process.ts';
 import { childrenByParent, childrenOf, hasProc, listsChildren } from './os-proc.ts';
 
 /** A JavaScript thread and what its region says. */
 export interface RegionThread {
   readonly pid: number;
   readonly tid: number;
-  readonly cpuNs: number;
+  /** By line. */
+  readonly total: Float64Array;
 }
 
 const LOOK_MS_FIRST = 1;
@@ -34,6 +38,10 @@ const PROCESSES_MAX = 10_000;
 
 export class OsThreads {
   readonly kernel: Kernel;
+  readonly events: readonly OsEvent[];
+  readonly opener: EventOpener;
+  /** The events of the whole command. */
+  readonly whole: EventCounters = new EventCounters();
   /** Of the command, the first is the command itself. */
   readonly processes: Map<number, OsProcess> = new Map();
   /** Ended ones: a pid may come back. */
@@ -47,23 +55,28 @@ export class OsThreads {
   readonly isVisible: boolean = process.platform === 'linux' && hasProc();
   readonly #listsChildren: boolean = listsChildren();
   readonly #regions: () => readonly RegionThread[];
+  readonly #counting: Counting;
   readonly #waitedNs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #restMs = LOOK_MS_FIRST;
 
-  constructor(addon: Addon | null, regions: () => readonly RegionThread[]) {
+  constructor(addon: Addon | null, events: readonly OsEvent[], regions: () => readonly RegionThread[]) {
     this.#regions = regions;
+    this.events = events;
     this.kernel = new Kernel(addon);
+    this.opener = new EventOpener(this.kernel);
+    this.#counting = { kernel: this.kernel, opener: this.opener, events };
     this.#waitedNs = this.kernel.waitedCpuNs();
   }
 
   /** The command's process is there. `isHeld`: it waits for our word to exec, so it is counted from there on. */
   begin(pid: number, file: string, isHeld: boolean): void {
     if (!this.isVisible) return;
-    this.command = new OsProcess(this.kernel, pid);
+    this.command = new OsProcess(this.#counting, pid);
     // Should it end before our first look, this is its name: as long as the kernel's.
     this.command.threads.get(pid)!.name = path.basename(file).slice(0, NAME_LENGTH_MAX);
-    if (isHeld) this.command.threads.get(pid)!.clock.openOnExec();
+    this.whole.open(this.opener, pid, this.events, { inherit: true, onExec: isHeld });
+    if (isHeld) this.command.threads.get(pid)!.openOnExec();
     this.processes.set(pid, this.command);
   }
 
@@ -93,8 +106,10 @@ export class OsThreads {
     for (const one of this.processes.values()) {
       if (one.look(nowMs)) this.#addChildren(one, slow, children);
       else this.#ended(one);
+      // Its threads count by themselves, and registers are few.
+      if (one.isNode) this.whole.closeHardware();
     }
-    for (const { pid, tid, cpuNs } of regions) this.processes.get(pid)?.threads.get(tid)?.note(cpuNs);
+    for (const { pid, tid, total } of regions) this.processes.get(pid)?.threads.get(tid)?.note(total);
     for (const one of this.processes.values()) one.isOrphan = one !== this.command && !children.has(one.pid);
   }
 
@@ -107,7 +122,7 @@ export class OsThreads {
       found.add(pid);
       if (this.processes.has(pid)) continue;
       if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped++;
-      else this.processes.set(pid, new OsProcess(this.kernel, pid));
+      else this.processes.set(pid, new OsProcess(this.#counting, pid));
     }
   }
 
@@ -125,6 +140,7 @@ export class OsThreads {
       one.end();
       this.#ended(one);
     }
+    this.whole.end();
   }
 
   /** CPU time of the whole command, after `stop`; undefined where the kernel's figure is not to be had. */

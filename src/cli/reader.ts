@@ -4,6 +4,16 @@
  * impossible numbers give one clear `TaskperfError`, never a crash and never garbage.
  */
 import fs from 'node:fs';
+import {
+  EVENT_ROW_NAMED,
+  V_BYTE_NAME,
+  V_BYTE_NAME_SIZE,
+  V_ERRNO,
+  V_FLAGS,
+  V_MISSED,
+  V_STATE,
+  eventRowWord,
+} from '../core/event-table.ts';
 import { TaskperfError } from '../core/errors.ts';
 import {
   H_BYTE_MESSAGE,
@@ -12,6 +22,7 @@ import {
   H_BYTE_NODE_SIZE,
   H_CONTEXTS,
   H_COUNTERS,
+  EVENT_LINES,
   HEADER_BYTES,
   H_MAGIC,
   H_NAMES,
@@ -50,6 +61,17 @@ export interface Words {
 const SEQUENCE_TRIES = 8;
 /** Far above any real region, far below what a damaged header could make us allocate. */
 const SLOTS_MAX = 1 << 26;
+
+/** A row of the region's table of events (src/core/event-table.ts). */
+export interface EventRow {
+  readonly name: string;
+  /** EVENT_* bits. */
+  readonly flags: number;
+  /** Why it is not counted, 0 when it is. */
+  readonly errno: number;
+  /** Where the ns are that its group was not on the PMU; undefined: it always is. */
+  readonly missedLine: number | undefined;
+}
 
 export class RegionReader {
   readonly path: string;
@@ -97,6 +119,20 @@ export class RegionReader {
   /** Why taskperf switched itself off in that process; empty when it did not. */
   get offMessage(): string {
     return textOf(this.header.u8, H_BYTE_MESSAGE, H_BYTE_MESSAGE_SIZE);
+  }
+
+  /** What the process says of an event on this line; undefined where it has given the line to none. */
+  eventRow(line: number): EventRow | undefined {
+    const { i32, u8 } = this.header;
+    const at = eventRowWord(line);
+    if (i32[at + V_STATE] !== EVENT_ROW_NAMED) return undefined;
+    const missed = i32[at + V_MISSED]! - 1;
+    return {
+      name: textOf(u8, at * 4 + V_BYTE_NAME, V_BYTE_NAME_SIZE),
+      flags: i32[at + V_FLAGS]!,
+      errno: i32[at + V_ERRNO]!,
+      missedLine: missed > 0 && missed < EVENT_LINES ? missed : undefined,
+    };
   }
 
   get threadsUsed(): number {

@@ -4,12 +4,13 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { H_PID, T_F64_TOTAL, T_TID } from '../core/layout.ts';
-import { TASK_CLOCK } from '../core/events.ts';
+import { EVENT_GIVEN_FIRST } from '../core/events.ts';
+import { EVENT_LINES, H_PID, T_F64_TOTAL, T_TID } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
 import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
+import type { RegionThread } from './os-threads.ts';
 import { RegionReader } from './reader.ts';
 import { RingReader } from './ring.ts';
 import type { ExitSink } from './ring.ts';
@@ -46,12 +47,14 @@ export class RegionSession {
   readonly #others: Set<string> = new Set();
   readonly #ended: Tally = new Tally();
   readonly #tasks: LoggedTask[] = [];
+  /** Which events take turns on the PMU, as the processes that have been found say. */
+  readonly #scaling: Map<number, number> = new Map();
 
   constructor(options: SessionOptions) {
     this.#options = options;
     const events = options.events.map((event) => event.id);
-    this.collector = new Collector(events);
-    this.intervalCollector = options.intervals ? new Collector(events) : undefined;
+    this.collector = new Collector(events, this.#scaling);
+    this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
   }
 
   /** Finds new regions and drains all rings. Returns how full the fullest ring was, 0 to 1. */
@@ -72,17 +75,17 @@ export class RegionSession {
     return [...this.#open.values()].map((region) => region.pid);
   }
 
-  /** The JavaScript threads that run now, and their total so far. */
-  threads(): { pid: number; tid: number; cpuNs: number }[] {
+  /** The JavaScript threads that run now, and their totals so far. */
+  threads(): RegionThread[] {
     return [...this.#open.values()].flatMap(({ reader, pid }) => {
       reader.refresh();
-      return Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index)).flatMap(
-        (slot) => {
-          return slot === undefined
-            ? []
-            : [{ pid, tid: slot.i32[T_TID]!, cpuNs: slot.f64[T_F64_TOTAL + TASK_CLOCK]! }];
-        },
-      );
+      const slots = Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index));
+      return slots.flatMap((slot) => {
+        if (slot === undefined) return [];
+        const total = slot.f64.subarray(T_F64_TOTAL, T_F64_TOTAL + EVENT_LINES);
+        // Without the addon it does not know its tid: the main thread's is the pid.
+        return [{ pid, tid: slot.i32[T_TID]! || pid, total }];
+      });
     });
   }
 
@@ -126,6 +129,7 @@ export class RegionSession {
       const reader = RegionReader.open(file);
       const log = this.#options.by === 'task' ? new TaskLog() : undefined;
       this.#open.set(key, { reader, pid: reader.header.i32[H_PID]!, rings: [], log });
+      this.#noteScaling(reader);
     } catch (error) {
       this.#others.add(key);
       this.notes.push(
@@ -135,8 +139,16 @@ export class RegionSession {
     }
   }
 
+  #noteScaling(reader: RegionReader): void {
+    for (let line = EVENT_GIVEN_FIRST; line < EVENT_LINES; line++) {
+      const missed = reader.eventRow(line)?.missedLine;
+      if (missed !== undefined) this.#scaling.set(line, missed);
+    }
+  }
+
   #drain({ reader, rings, log }: OpenRegion): number {
     reader.refresh();
+    if (rings.length < reader.threadsUsed) this.#noteScaling(reader);
     while (rings.length < reader.threadsUsed) {
       const thread = rings.length;
       rings.push({ ring: new RingReader(reader, thread), sink: this.#sink(reader, thread, log) });

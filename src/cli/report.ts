@@ -1,9 +1,12 @@
 /** What a run of `taskperf stat` found, before it becomes a table or a document. */
-import { EVENTS, LATE, TASK_CLOCK, WAIT } from '../core/events.ts';
+import { LATE, TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
-import { EVENT_LINES, REASON_NO_ADDON, REASON_NO_CLOCK } from '../core/layout.ts';
+import { EVENT_LINES } from '../core/layout.ts';
 import type { Group, Spread } from './collector.ts';
+import { statesOf } from './event-state.ts';
+import type { EventState } from './event-state.ts';
 import type { OtherRow, Others } from './os-rows.ts';
+import { scalingOf } from './scaling.ts';
 import type { By, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
@@ -35,7 +38,7 @@ export interface Report {
   readonly notes: readonly string[];
 }
 
-/** A row as it is shown. */
+/** A row; its values are what was counted, of events that take turns a part (scaling.ts). */
 export interface ReportRow {
   readonly name: string;
   /** The task's number, for rows of single tasks. */
@@ -47,14 +50,6 @@ export interface ReportRow {
   readonly enabledNs: number;
   readonly runningNs: number;
   readonly spread: (event: number) => Spread | undefined;
-}
-
-export interface EventState {
-  readonly event: EventInfo;
-  readonly kind: 'exact' | 'estimated';
-  readonly supported: boolean;
-  /** Why it is estimated or not supported, with the remedy; null when exact. */
-  readonly reason: string | null;
 }
 
 const NO_SPREAD = (): undefined => undefined;
@@ -101,42 +96,14 @@ export function nounFor(rows: readonly ReportRow[]): 'requests' | 'tasks' {
 
 /** How far each event can be trusted, over all processes of the command. */
 export function eventStates({ events, tally, others }: Report): EventState[] {
-  return events.map((event) => {
-    const bit = 1 << event.id;
-    const counting = tally.processes.filter((one) => (one.eventBits & bit) !== 0);
-    if (counting.length === 0 && others.lines.includes(event.id)) {
-      const { reason } = others;
-      return { event, kind: reason === null ? 'exact' : 'estimated', supported: true, reason };
-    }
-    if (counting.length === 0) {
-      return {
-        event,
-        kind: 'exact',
-        supported: false,
-        reason: 'no Node.js process of the command counted it',
-      };
-    }
-    // Late work is task-clock, booked on another name.
-    const source = event.id === LATE ? 1 << TASK_CLOCK : bit;
-    const estimating = counting.find((one) => (one.estimatedBits & source) !== 0);
-    if (estimating !== undefined) {
-      return { event, kind: 'estimated', supported: true, reason: reasonText(estimating.reason) };
-    }
-    if (event.id === WAIT)
-      return { event, kind: 'estimated', supported: true, reason: 'waiting is inferred' };
-    return { event, kind: 'exact', supported: true, reason: null };
+  const totals = sumOf(tally.threads.map((thread) => thread.total));
+  const states = statesOf({
+    events,
+    processes: tally.processes,
+    totals,
+    scaling: scalingOf(tally.processes),
   });
-}
-
-/** Why values are estimated, and what to do about it. */
-export function reasonText(reason: number): string {
-  if (reason === REASON_NO_ADDON) {
-    return 'the native addon is not loaded; install a C compiler and run `npm run build` in its folder';
-  }
-  if (reason === REASON_NO_CLOCK) {
-    return 'neither rseq nor perf_event_open works here; allow the latter with `sudo sysctl kernel.perf_event_paranoid=2`';
-  }
-  return 'the exact clock is not available in the program';
+  return states.map((state) => (state.supported ? state : (others.states.get(state.event.id) ?? state)));
 }
 
 /** "exited with code 3", "killed by SIGKILL". */
@@ -181,7 +148,7 @@ function taskRows(report: Report, rows: readonly Row[]): ReportRow[] {
   const count = rows.reduce((sum, row) => sum + row.count, 0) - tasks.length;
   if (count <= 0) return shown;
   const rest = sumOf(rows.map((row) => row.exited));
-  for (const task of tasks) for (const event of EVENTS) rest[event.id]! -= task.values[event.id]!;
+  for (const task of tasks) task.values.forEach((value, event) => (rest[event]! -= value));
   const more = { name: '(tasks not listed)', id: undefined, count, live: 0, values: rest, exited: rest };
   return [...shown, { ...more, enabledNs: 0, runningNs: 0, spread: NO_SPREAD }];
 }

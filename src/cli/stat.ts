@@ -1,5 +1,6 @@
 /** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
 import { TaskperfError } from '../core/errors.ts';
+import type { EventInfo } from '../core/events.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
 import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
@@ -8,6 +9,7 @@ import { loadAddon } from '../node/addon.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
 import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
+import { osEvents } from './os-events.ts';
 import { othersOf } from './os-rows.ts';
 import type { Others } from './os-rows.ts';
 import { OsThreads } from './os-threads.ts';
@@ -16,6 +18,7 @@ import { RegionSession } from './regions.ts';
 import { endingText } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { renderTable } from './table.ts';
+import type { Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -38,7 +41,8 @@ export async function stat(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: StatArguments, output: Output): Promise<number> {
-  const { command, events, by } = options;
+  const { command, asked, by } = options;
+  const { events } = asked;
   const directory = prepared();
   const intervalsWanted = options.intervalMs !== undefined;
   const session = new RegionSession({
@@ -48,10 +52,9 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     by,
     intervals: intervalsWanted,
   });
-  const names = events.map((event) => event.name);
   const isRefused = usesPermissionModel(command, process.env);
-  const env = isRefused ? process.env : childEnv(process.env, names, directory);
-  const system = new OsThreads(loadAddon(), () => session.threads());
+  const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
+  const system = new OsThreads(loadAddon(), osEvents(asked.sources), () => session.threads());
   const startNs = nowNs();
   const child = await launch({
     command,
@@ -75,13 +78,13 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   system.stop();
   intervals?.next(elapsedNs, output.style);
   const tally = session.finish();
-  const others = othersOf(system, tally, { command: child.pid, by });
+  const others = othersOf(system, tally, { command: child.pid, by, events });
   const report: Report = {
     command,
     pid: child.pid,
     ended,
     elapsedNs,
-    events,
+    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally)),
     explicitEvents: options.explicitEvents,
     by,
     tally,
@@ -160,6 +163,10 @@ function notesOf(
   }
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
+}
+
+function isCounted({ id }: EventInfo, { processes }: Tally): boolean {
+  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */

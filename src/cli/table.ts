@@ -7,6 +7,7 @@ import type { EventInfo } from '../core/events.ts';
 import { footerLines } from './footer.ts';
 import { cpuOf, eventStates, nounFor, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
+import { scaledValue, scalingOf } from './scaling.ts';
 import { count, inUnit, percent, shorten, unitFor } from './units.ts';
 import type { Unit } from './units.ts';
 
@@ -117,7 +118,7 @@ function columnsOf(report: Report, rows: readonly ReportRow[], lines: readonly L
     { title: `CPU ${unit.name}`, rank: 0, cell: (line) => cpuMark + inUnit(line.values[TASK_CLOCK]!, unit) },
     { title: 'share %', rank: 3, cell: (line) => percent(line.values[TASK_CLOCK]!, cpuNs) },
   ];
-  if (report.tally.processes.length === 0) return columns;
+  if (report.tally.processes.length === 0) return [...columns, ...sumColumns(report, lines)];
   if (report.by !== 'task') {
     columns.unshift({
       title: nounFor(rows),
@@ -130,6 +131,18 @@ function columnsOf(report: Report, rows: readonly ReportRow[], lines: readonly L
     if (event.id !== TASK_CLOCK) columns.push(eventColumn(event, report, lines));
   }
   return columns;
+}
+
+/** Where nothing is a task: all that each process did. */
+function sumColumns(report: Report, lines: readonly Line[]): Column[] {
+  const counted = report.events.filter(({ id }) => id !== TASK_CLOCK && report.others.lines.includes(id));
+  return counted.map((event) => {
+    const mark = marks(report)(event.id);
+    const unit = event.unit === 'ns' ? unitFor(lines.map((line) => line.values[event.id]!)) : undefined;
+    const show = (value: number): string => (unit === undefined ? count(value) : inUnit(value, unit));
+    const title = unit === undefined ? event.name : `${event.name} ${unit.name}`;
+    return { title, rank: 1 + event.id / 100, cell: ({ values }) => mark + show(values[event.id]!) };
+  });
 }
 
 /** Mean and quantiles of the CPU time of one task, in one unit. */
@@ -155,11 +168,12 @@ function perTaskColumns(lines: readonly Line[], mark: string): Column[] {
 /** Another event: its mean per task. The thread's own rows stay empty: a sum would not compare with a mean. */
 function eventColumn(event: EventInfo, report: Report, lines: readonly Line[]): Column {
   const single = report.by === 'task';
+  const scaling = scalingOf(report.tally.processes);
   const mark = marks(report)(event.id);
   const valueOf = ({ task, values }: Line): number | undefined => {
     if (task === undefined) return undefined;
-    if (single) return values[event.id]!;
-    return task.count === 0 ? undefined : task.exited[event.id]! / task.count;
+    if (single) return scaledValue(values, event.id, scaling);
+    return task.count === 0 ? undefined : scaledValue(task.exited, event.id, scaling) / task.count;
   };
   const unit = event.unit === 'ns' ? unitFor(lines.map((line) => valueOf(line) ?? 0)) : undefined;
   const show = (value: number): string => (unit === undefined ? count(value) : inUnit(value, unit));
@@ -177,7 +191,7 @@ function optional(ns: number | undefined, unit: Unit, mark: string): string {
   return ns === undefined ? '' : mark + inUnit(ns, unit);
 }
 
-/** "~" before every value that is estimated. */
+/** "~" before every value that is estimated or scaled. */
 function marks(report: Report): (event: number) => string {
   const estimated = new Set(
     eventStates(report).flatMap(({ event, kind }) => (kind === 'exact' ? [] : [event.id])),

@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { EVENTS, TASK_CLOCK } from '../core/events.ts';
+import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -36,7 +36,7 @@ import {
 } from '../core/layout.ts';
 import { visitLiveTasks } from './live.ts';
 import { threadName } from './reader.ts';
-import type { RegionReader, Words } from './reader.ts';
+import type { EventRow, RegionReader, Words } from './reader.ts';
 
 /** One row of the table; values by event line. */
 export interface Row {
@@ -79,6 +79,8 @@ export interface ProcessFacts {
   readonly eventBits: number;
   readonly estimatedBits: number;
   readonly reason: number;
+  /** By line, what it says of the events that were given one. */
+  readonly events: ReadonlyMap<number, EventRow>;
   /** Why taskperf switched itself off there, undefined when it did not. */
   readonly off: string | undefined;
 }
@@ -137,8 +139,9 @@ export class Tally {
    */
   #settle(books: ThreadBooks, inRows: Float64Array): void {
     this.lost.slices++;
-    for (const { id, additive } of EVENTS) {
-      if (!additive) continue;
+    for (let id = 0; id < EVENT_LINES; id++) {
+      // What is given out at run time adds up, all of it.
+      if (EVENTS[id]?.additive === false) continue;
       const { total, unattributed, late, loop, idle } = books;
       unattributed[id] = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
     }
@@ -209,9 +212,19 @@ export class Tally {
       eventBits: words[H_EVENTS]!,
       estimatedBits: words[H_ESTIMATED]!,
       reason: words[H_REASON]!,
+      events: eventRows(reader),
       off: words[H_OFF] === 1 ? reader.offMessage : undefined,
     });
   }
+}
+
+function eventRows(reader: RegionReader): Map<number, EventRow> {
+  const rows = new Map<number, EventRow>();
+  for (let line = EVENT_GIVEN_FIRST; line < EVENT_LINES; line++) {
+    const row = reader.eventRow(line);
+    if (row !== undefined) rows.set(line, row);
+  }
+  return rows;
 }
 
 /** The row an event of this name on this thread belongs to. */

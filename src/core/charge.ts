@@ -63,6 +63,15 @@ export function fold(s: CpuState): void {
   endChange(s);
 }
 
+/** `event` is among the lines from now on. */
+export function addLine(s: CpuState, event: number): void {
+  beginChange(s);
+  charge(s);
+  s.f64[s.lastAt + event] = s.raw[event]!;
+  if (!s.lines.includes(event)) s.lines = Int32Array.of(...s.lines, event);
+  endChange(s);
+}
+
 /** Adds the present deltas to all that counts in the context. */
 function chargeContext(s: CpuState, context: ContextHandle): void {
   const { i32, f64, delta, counterPackedAt, counterNextAt, counterCountAt } = s;

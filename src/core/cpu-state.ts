@@ -116,8 +116,8 @@ export class CpuState {
   /** The last reading, and what it added, by event. */
   readonly raw: Float64Array = new Float64Array(EVENT_LINES);
   readonly delta: Float64Array = new Float64Array(EVENT_LINES);
-  /** The PMU's events. */
-  readonly lines: Int32Array;
+  /** The PMU's events; of those that it counts as asked for, more come (Cpu.addLine). */
+  lines: Int32Array;
   /** By event: 1 if each counter of it takes a slot. */
   readonly isSlotted: Uint8Array = new Uint8Array(EVENT_LINES);
   readonly hasSlots: boolean;

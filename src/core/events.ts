@@ -1,6 +1,6 @@
 /**
- * The events that can be counted. An event's number is its line in every array of per-event values (layout.ts), so it
- * is part of the region's format: append, never renumber.
+ * The events that the core and its clocks count. An event's number is its line in every array of per-event values
+ * (layout.ts), so these are part of the region's format: never renumber.
  */
 export const TASK_CLOCK: number = 0;
 export const CPU_CLOCK: number = 1;
@@ -9,12 +9,12 @@ export const TASK_SWITCHES: number = 3;
 export const WAIT: number = 4;
 export const FORKS: number = 5;
 export const LATE: number = 6;
-export const CYCLES: number = 7;
-export const INSTRUCTIONS: number = 8;
-export const BRANCHES: number = 9;
-export const BRANCH_MISSES: number = 10;
-export const CACHE_REFERENCES: number = 11;
-export const CACHE_MISSES: number = 12;
+
+/**
+ * Lines from here on are given out at run time, to what the machine offers (hardware, faults, the runtime's own counts):
+ * the region's table of events says to which.
+ */
+export const EVENT_GIVEN_FIRST: number = 7;
 
 export interface EventInfo {
   readonly id: number;
@@ -25,7 +25,7 @@ export interface EventInfo {
   readonly meaning: string;
 }
 
-/** Indexed by event number. */
+/** Indexed by event number; the events of lines from EVENT_GIVEN_FIRST on are not in it. */
 export const EVENTS: readonly EventInfo[] = [
   {
     id: TASK_CLOCK,
@@ -69,30 +69,6 @@ export const EVENTS: readonly EventInfo[] = [
     unit: 'ns',
     additive: false,
     meaning: 'CPU time used in the name of the task after its end',
-  },
-  { id: CYCLES, name: 'cycles', unit: 'count', additive: true, meaning: 'CPU cycles' },
-  { id: INSTRUCTIONS, name: 'instructions', unit: 'count', additive: true, meaning: 'instructions retired' },
-  { id: BRANCHES, name: 'branches', unit: 'count', additive: true, meaning: 'branch instructions retired' },
-  {
-    id: BRANCH_MISSES,
-    name: 'branch-misses',
-    unit: 'count',
-    additive: true,
-    meaning: 'branches predicted wrongly',
-  },
-  {
-    id: CACHE_REFERENCES,
-    name: 'cache-references',
-    unit: 'count',
-    additive: true,
-    meaning: 'accesses to the last cache level',
-  },
-  {
-    id: CACHE_MISSES,
-    name: 'cache-misses',
-    unit: 'count',
-    additive: true,
-    meaning: 'accesses that the last cache level could not serve',
   },
 ];
 

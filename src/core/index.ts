@@ -4,6 +4,7 @@ export type { CounterAttributes } from './attributes.ts';
 export { Cpu } from './cpu.ts';
 export type { ContextHandle, CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';
 export { type ErrorCode, TaskperfError } from './errors.ts';
+export * from './event-table.ts';
 export * from './events.ts';
 export type { CounterReading } from './family.ts';
 export * from './layout.ts';

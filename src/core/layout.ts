@@ -6,11 +6,11 @@
  *     0            header        4096 bytes   magic, version, capacities, lost counts
  *     4096         threads       4096 each    one per JavaScript thread ("CPU"): running task, clocks, totals
  *     …            names          128 each    interned task names, shared by all threads
- *     …            name totals    144 each    [thread][name]: exits and sums per event, written by that thread only
+ *     …            name totals    272 each    [thread][name]: exits and sums per event, written by that thread only
  *     …            tasks           64 each
  *     …            contexts        64 each
  *     …            counters        64 each
- *     …            rings          192 each    [thread][slot]: exit events, overwritten oldest first
+ *     …            rings          320 each    [thread][slot]: exit events, overwritten oldest first
  *
  * Words are little-endian Int32 unless marked f64. A reference to a slot is its index + 1, so 0 means "none" in a
  * region that the kernel hands out zeroed. Times are nanoseconds of CLOCK_MONOTONIC, exact as f64 for 104 days.
@@ -22,10 +22,10 @@ import { assert } from './assert.ts';
 /** "TPRF" read as a little-endian word. */
 export const MAGIC: number = 0x46525054;
 /** Raised with every change of this file that moves or re-interprets a word. */
-export const LAYOUT_VERSION: number = 2;
+export const LAYOUT_VERSION: number = 3;
 
-/** Events are numbered by the line they occupy in every array of per-event values. */
-export const EVENT_LINES: number = 16;
+/** Events are numbered by the line they occupy in every array of per-event values; bits of one word stand for all. */
+export const EVENT_LINES: number = 32;
 
 // ---- header (4096 bytes) --------------------------------------------------------------------------------------------
 export const HEADER_BYTES: number = 4096;
@@ -73,6 +73,8 @@ export const H_BYTE_NODE: number = 256; // UTF-8, zero-terminated, "v24.21.0"
 export const H_BYTE_NODE_SIZE: number = 32;
 export const H_BYTE_MESSAGE: number = 512; // UTF-8, zero-terminated: why H_OFF
 export const H_BYTE_MESSAGE_SIZE: number = 512;
+/** The table of events, to the end of the header: event-table.ts. */
+export const H_BYTE_EVENTS: number = 1024;
 
 export const PROCESS_RUNNING: number = 1;
 export const PROCESS_EXITED: number = 2;
@@ -124,23 +126,25 @@ export const T_F64_SWITCHES: number = 20; // switches made, for "what taskperf i
 export const T_F64_BOUNDARIES: number = 21;
 // Arrays of EVENT_LINES f64 each:
 export const T_F64_LAST: number = 32; // byte 256: PMU values at the last switch
-export const T_F64_TOTAL: number = 48; // the thread's own totals
-export const T_F64_UNATTRIBUTED: number = 64;
-export const T_F64_LATE: number = 80;
-export const T_F64_LOOP: number = 96;
-export const T_F64_IDLE: number = 112;
+export const T_F64_TOTAL: number = 64; // the thread's own totals
+export const T_F64_UNATTRIBUTED: number = 96;
+export const T_F64_LATE: number = 128;
+export const T_F64_LOOP: number = 160;
+export const T_F64_IDLE: number = 192;
 /** Already charged to tasks (including those still alive), to check the books against. */
-export const T_F64_TASKS: number = 128;
-// The native boundaries' own words (byte 1280 on): struct boundary in native/boundary.h
-export const T_F64_NATIVE: number = 160;
-export const T_BYTE_NAME: number = 2048;
+export const T_F64_TASKS: number = 224;
+/** Written by the native boundaries: what has been found chargeable to running tasks, the core's PMU reading. */
+export const T_F64_CHARGEABLE: number = 256;
+// The native boundaries' own words: struct boundary in native/boundary.h
+export const T_F64_NATIVE: number = 288; // byte 2304
+export const T_BYTE_NAME: number = 3072;
 export const T_BYTE_NAME_SIZE: number = 64;
 
 export const THREAD_FREE: number = 0;
 export const THREAD_LIVE: number = 1;
 export const THREAD_EXITED: number = 2;
 
-// ---- names (128 bytes), name totals (144 bytes) -----------------------------------------------------------------------
+// ---- names (128 bytes), name totals (272 bytes) -----------------------------------------------------------------------
 export const NAME_BYTES: number = 128;
 export const N_STATE: number = 0; // 1 once the bytes are complete
 export const N_LENGTH: number = 1;
@@ -149,7 +153,7 @@ export const N_BYTE_TEXT_SIZE: number = 120;
 /** Slot 0 is always "(other)". */
 export const NAME_OTHER: number = 0;
 
-export const NAME_TOTAL_BYTES: number = 144;
+export const NAME_TOTAL_BYTES: number = 272;
 export const NT_F64_EXITS: number = 0;
 export const NT_F64_STARTS: number = 1;
 export const NT_F64_SUM: number = 2; // EVENT_LINES sums over exited tasks
@@ -238,8 +242,8 @@ export const O_GENERATION: number = 6; // of the target, when it was asked for
 export const O_KIND: number = 5; // < 256, so that R_PACKED never reads as a live counter
 export const O_F64_VALUE: number = 4;
 
-// ---- ring slot (192 bytes) --------------------------------------------------------------------------------------------
-export const RING_BYTES: number = 192;
+// ---- ring slot (320 bytes) --------------------------------------------------------------------------------------------
+export const RING_BYTES: number = 320;
 export const E_SEQUENCE: number = 0; // low 31 bits of the event's number + 1; 0 while it is being written
 export const E_TYPE: number = 1; // EVENT_EXIT
 export const E_NAME: number = 2;
@@ -340,5 +344,6 @@ assert(
   TASK_BYTES <= 64 && CONTEXT_BYTES <= 64 && COUNTER_BYTES <= 64,
   'a task, context or counter fits 64 bytes',
 );
-assert(T_F64_TASKS + EVENT_LINES <= T_F64_NATIVE, 'thread arrays end before the native words');
+assert(T_F64_CHARGEABLE + EVENT_LINES <= T_F64_NATIVE, 'thread arrays end before the native words');
+
 assert(E_F64_VALUES + EVENT_LINES === RING_BYTES / 8, 'a ring slot is full');

@@ -4,9 +4,11 @@
 import { createRequire } from 'node:module';
 import {
   CPU_CLOCK,
+  EVENT_LINES,
   TASK_CLOCK,
   T_CHARGING,
   T_F64_BOUNDARIES,
+  T_F64_CHARGEABLE,
   T_F64_IDLE,
   T_F64_LOOP,
   T_F64_NATIVE,
@@ -17,25 +19,31 @@ import {
   assert,
 } from '../core/index.ts';
 
+import type { PerfSpec, SingleSource } from './events/event.ts';
+
 /** f64 offsets within the native words of a thread slot (native/boundary.h). */
-export const NATIVE_JS_CPU: number = 0;
-export const NATIVE_JS_WALL: number = 1;
-export const NATIVE_NOW: number = 2;
-export const NATIVE_WOKE: number = 3;
-export const NATIVE_SECTION: number = 4;
+export const NATIVE_NOW: number = 0;
+export const NATIVE_WOKE: number = 1;
+export const NATIVE_SECTION: number = 2;
+
+/** Single counts of addSource, in the order of native/sources.h. */
+export const SINGLE_SOURCES: readonly SingleSource[] = [
+  'page-faults',
+  'minor-faults',
+  'major-faults',
+  'context-switches',
+  'voluntary-switches',
+  'involuntary-switches',
+  'gc-time',
+  'gc-count',
+  'gc-minor',
+  'gc-major',
+  'alloc-bytes',
+  'external-bytes',
+];
 
 /** Bits of what install() could not find in this runtime. */
 export const LACKS_FRAMES: number = 16;
-
-/** The words of the kernel's perf_event_attr that say what is counted; bigint where a number is not exact. */
-export interface PerfSpec {
-  readonly type: number;
-  readonly config: number | bigint;
-  readonly config1: number | bigint;
-  readonly config2: number | bigint;
-  readonly excludeUser: boolean;
-  readonly excludeKernel: boolean;
-}
 
 /** native/addon.c. Failures of the system are errno numbers, never exceptions. */
 export interface Addon {
@@ -48,6 +56,20 @@ export interface Addon {
   uninstall(): void;
   /** Books what has passed; with T_RESUME set the running task is charged from now on. */
   charge(): void;
+  /** Counts SINGLE_SOURCES[kind], too, on a line of the region. 0 or an errno. */
+  addSource(kind: number, line: number): number;
+  /**
+   * Counts a kernel group, each event on its line and the ns it was not on the PMU on `missedLine` (0: nowhere). `specs`
+   * are type, config, config1, config2 and exclusions of each: 1 user, 2 kernel. Answers [errno, index of the event
+   * refused, 0], or [0, events, bits]: 1 it is on the PMU now, 2 it can be read in user space.
+   */
+  addGroup(lines: Int32Array, specs: BigUint64Array, missedLine: number): [number, number, number];
+  /** Undoes the last addGroup. */
+  removeGroup(): void;
+  /** Calls of read(2) for counts so far. */
+  reads(): number;
+  /** Counts only the clocks again. */
+  removeSources(): void;
   /** Nobody's code runs from now on. */
   nobody(): void;
   /** false: code without an async context frame is told to onOwner, too. */
@@ -96,6 +118,8 @@ function assertSameLayout(native: Record<string, unknown>): void {
     ['F64_UNATTRIBUTED', T_F64_UNATTRIBUTED],
     ['F64_LOOP', T_F64_LOOP],
     ['F64_IDLE', T_F64_IDLE],
+    ['EVENT_LINES', EVENT_LINES],
+    ['F64_CHARGEABLE', T_F64_CHARGEABLE],
     ['F64_NATIVE', T_F64_NATIVE],
     ['LINE_TASK_CLOCK', TASK_CLOCK],
     ['LINE_CPU_CLOCK', CPU_CLOCK],

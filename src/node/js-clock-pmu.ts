@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks';
 import {
   CPU_CLOCK,
   T_CHARGING,
+  T_F64_CHARGEABLE,
   T_F64_IDLE,
   T_F64_LOOP,
   T_F64_NATIVE,
@@ -16,7 +17,7 @@ import {
   threadWord,
 } from '../core/index.ts';
 import type { Pmu, Region } from '../core/index.ts';
-import { NATIVE_JS_CPU, NATIVE_JS_WALL, NATIVE_NOW, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
+import { NATIVE_NOW, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
 
 export class JsClockPmu implements Pmu {
   readonly events: readonly number[] = [TASK_CLOCK, CPU_CLOCK];
@@ -51,8 +52,8 @@ export class JsClockPmu implements Pmu {
     if (this.#inLoop) this.#f64[this.#native + NATIVE_SECTION] = now;
     this.#inLoop = false;
     this.#i32[this.#charging] = 1;
-    raw[TASK_CLOCK] = this.#f64[this.#native + NATIVE_JS_CPU]!;
-    raw[CPU_CLOCK] = this.#f64[this.#native + NATIVE_JS_WALL]!;
+    raw[TASK_CLOCK] = this.#f64[this.#slot + T_F64_CHARGEABLE + TASK_CLOCK]!;
+    raw[CPU_CLOCK] = this.#f64[this.#slot + T_F64_CHARGEABLE + CPU_CLOCK]!;
     return now;
   }
 
@@ -85,8 +86,8 @@ export class JsClockPmu implements Pmu {
       f64[slot + T_F64_TOTAL + TASK_CLOCK]! += busy;
       f64[slot + T_F64_TOTAL + CPU_CLOCK]! += busy;
     } else {
-      f64[this.#native + NATIVE_JS_CPU]! += busy;
-      f64[this.#native + NATIVE_JS_WALL]! += busy;
+      f64[slot + T_F64_CHARGEABLE + TASK_CLOCK]! += busy;
+      f64[slot + T_F64_CHARGEABLE + CPU_CLOCK]! += busy;
     }
     f64[this.#native + NATIVE_NOW] = now;
     return now;

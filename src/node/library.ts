@@ -9,9 +9,11 @@
  *
  * Nothing is installed in the program while no counter is open.
  */
-import { EVENTS, TaskperfError, eventByName } from '../core/index.ts';
+import { TaskperfError } from '../core/index.ts';
 import type { CounterAttributes, EventInfo } from '../core/index.ts';
 import { currentThread } from './attach.ts';
+import type { ResolvedEvent } from './events/event.ts';
+import { parseEvents } from './events/parse.ts';
 import type { Task as Carried } from './task.ts';
 import type { Thread } from './thread.ts';
 
@@ -92,24 +94,31 @@ export class Task {
 export class Counter {
   readonly #thread: Thread;
   readonly #slot: number;
+  /** Counts the ns in which the event was not on the PMU; 0 where it always is. */
+  readonly #missed: number;
   readonly event: EventInfo;
   #open = true;
 
   /** Counters come from `openCounter`. */
-  constructor(thread: Thread, slot: number, event: EventInfo) {
+  constructor(thread: Thread, { slot, missed }: OpenSlots, event: EventInfo) {
     this.#thread = thread;
     this.#slot = slot;
+    this.#missed = missed;
     this.event = event;
   }
 
   /** The count so far, with those of inherited children. @throws TaskperfError EBADF after close. */
   read(): CounterReading {
-    return this.#thread.cpu.read(this.#slotOrThrow());
+    return this.#withMissed(this.#thread.cpu.read(this.#slotOrThrow()));
   }
 
-  /** Reads a group's members together; call it on the leader. */
+  /**
+   * Reads a group's members together; call it on the leader. Members have the times of the leader.
+   * @throws TaskperfError EBADF after close.
+   */
   readGroup(): CounterReading[] {
-    return this.#thread.cpu.readGroup(this.#slotOrThrow());
+    const readings = this.#thread.cpu.readGroup(this.#slotOrThrow());
+    return readings.map((reading) => this.#withMissed(reading));
   }
 
   /** @param options.group apply to every member of the counter's group (PERF_IOC_FLAG_GROUP). */
@@ -131,7 +140,7 @@ export class Counter {
     if (!this.#open) return;
     this.#open = false;
     net.unregister(this);
-    closeSlot({ thread: this.#thread, slot: this.#slot });
+    closeSlots({ thread: this.#thread, slot: this.#slot, missed: this.#missed });
   }
 
   [Symbol.dispose](): void {
@@ -141,6 +150,12 @@ export class Counter {
   /** @internal */
   static slotOf(counter: Counter): number {
     return counter.#slotOrThrow();
+  }
+
+  #withMissed(reading: CounterReading): CounterReading {
+    if (this.#missed === 0) return reading;
+    const missedNs = this.#thread.cpu.read(this.#missed).value;
+    return { ...reading, running: Math.max(0, reading.running - missedNs) };
   }
 
   #slotOrThrow(): number {
@@ -154,18 +169,19 @@ export class Counter {
   }
 }
 
-interface OpenSlot {
-  readonly thread: Thread;
+interface OpenSlots {
   readonly slot: number;
+  readonly missed: number;
 }
 
-function closeSlot({ thread, slot }: OpenSlot): void {
+function closeSlots({ thread, slot, missed }: OpenSlots & { readonly thread: Thread }): void {
   thread.cpu.close(slot);
+  if (missed !== 0) thread.cpu.close(missed);
   thread.uncount();
 }
 
 /** A counter that the program forgot to close must not keep the hooks installed for ever. */
-const net = new FinalizationRegistry<OpenSlot>(closeSlot);
+const net = new FinalizationRegistry<OpenSlots & { readonly thread: Thread }>(closeSlots);
 const publicTasks = new WeakMap<Carried, Task>();
 
 function publicTask(thread: Thread, task: Carried): Task {
@@ -176,11 +192,11 @@ function publicTask(thread: Thread, task: Carried): Task {
 
 /**
  * Opens a counter on a task or on this thread.
- * @throws TaskperfError ENOENT unknown event · ESRCH the task has ended · EINVAL contradictory options or a group
- * leader of another task · ENOSPC the region is full
+ * @throws TaskperfError ENOENT unknown event, or one that this machine does not count · EACCES not permitted · ESRCH the
+ * task has ended · EINVAL contradictory options or a group leader of another task · ENOSPC the region is full
  */
 export function openCounter(options: CounterOptions): Counter {
-  const event = requireEvent(options.event);
+  const event = resolved(options.event);
   if (options.thread === true && options.task !== undefined) {
     const message = 'a counter is on a task or on the thread: give "task" or "thread", not both';
     throw new TaskperfError('EINVAL', message, options);
@@ -190,9 +206,12 @@ export function openCounter(options: CounterOptions): Counter {
   thread.count();
   if (task?.parent === null) thread.countRoot();
   try {
-    const slot = thread.cpu.openCounter({ ...attributesOf(options, task), event: event.id });
-    const counter = new Counter(thread, slot, event);
-    net.register(counter, { thread, slot }, counter);
+    const line = thread.requireLine(event);
+    const attributes = attributesOf(options, task);
+    const slot = thread.cpu.openCounter({ ...attributes, event: line });
+    const missed = openMissed(thread, line, attributes);
+    const counter = new Counter(thread, { slot, missed }, infoOf(event, line));
+    net.register(counter, { thread, slot, missed }, counter);
     return counter;
   } catch (error) {
     thread.uncount();
@@ -200,7 +219,29 @@ export function openCounter(options: CounterOptions): Counter {
   }
 }
 
-function attributesOf(options: CounterOptions, task: Task | null): Omit<CounterAttributes, 'event'> {
+/** Where events take turns on the PMU, what the counter misses of its task's time is counted beside it. */
+function openMissed(thread: Thread, line: number, attributes: Attributes): number {
+  const missed = thread.missedLineOf(line);
+  if (missed === 0) return 0;
+  const { group: _, ...alone } = attributes;
+  return thread.cpu.openCounter({ ...alone, event: missed });
+}
+
+/** @throws TaskperfError ENOENT (unknown), EINVAL (not one event). */
+function resolved(name: string): ResolvedEvent {
+  const events = parseEvents(name).flatMap((group) => group.events);
+  if (events.length === 1) return events[0]!;
+  const message = `"${name}" names ${events.length} events: a counter has one, openGroup opens several`;
+  throw new TaskperfError('EINVAL', message, name);
+}
+
+function infoOf({ name, unit, additive, meaning }: ResolvedEvent, id: number): EventInfo {
+  return { id, name, unit, additive, meaning };
+}
+
+type Attributes = Omit<CounterAttributes, 'event'>;
+
+function attributesOf(options: CounterOptions, task: Task | null): Attributes {
   const { inherit = false, disabled = false, group } = options;
   return {
     ...(task === null ? { thread: true } : { task: Task.slotOf(task) }),
@@ -211,20 +252,20 @@ function attributesOf(options: CounterOptions, task: Task | null): Omit<CounterA
   };
 }
 
-function requireEvent(name: string): EventInfo {
-  const event = eventByName(name);
-  if (event !== undefined) return event;
-  const known = EVENTS.map((info) => info.name).join(', ');
-  throw new TaskperfError('ENOENT', `unknown event "${name}"; this build counts ${known}`, name);
-}
-
-/** Opens several counters as one group: the first is the leader. Read them together with `readGroup()` on it. */
+/**
+ * Opens several counters as one group: the first is the leader. Read them together with `readGroup()` on it.
+ * @throws TaskperfError as `openCounter`; EINVAL also when the PMU can never count so many at once.
+ */
 export function openGroup(
   events: readonly string[],
   options: Omit<CounterOptions, 'event' | 'group'> = {},
 ): Counter[] {
   const members: Counter[] = [];
+  const thread = currentThread();
+  // Held until the members hold it: the kernel shall know them as one group, together on the PMU or not at all.
+  thread.count();
   try {
+    thread.countTogether(events.map(resolved));
     for (const event of events) {
       const leader = members[0];
       members.push(
@@ -234,6 +275,8 @@ export function openGroup(
   } catch (error) {
     for (const member of members.reverse()) member.close();
     throw error;
+  } finally {
+    thread.uncount();
   }
   return members;
 }

@@ -4,33 +4,41 @@
  * and makes HTTP requests tasks.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_EVENTS, TaskperfError, eventByName, isSoftware } from '../core/index.ts';
+import { H_EVENTS } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
+import { parseEvents } from './events/parse.ts';
 import { Http2Tasks } from './http2-tasks.ts';
 import { HttpTasks } from './http-tasks.ts';
+import type { Thread } from './thread.ts';
 
 export function start(): void {
-  const events = (process.env['TASKPERF_EVENTS'] ?? '').split(',').filter((name) => name !== '');
-  if (events.length === 0) return;
+  const asked = process.env['TASKPERF_EVENTS'] ?? '';
+  if (asked === '') return;
   const thread = attachThread({
     addon: loadAddon(),
     directory: process.env['TASKPERF_DIR'] ?? null,
     session: Number(process.env['TASKPERF_SESSION'] ?? 0),
     name: isMainThread ? 'main' : `worker ${threadId}`,
   });
-  for (const name of events) {
-    const event = eventByName(name);
-    if (event === undefined)
-      throw new TaskperfError('ENOENT', `unknown event "${name}" in TASKPERF_EVENTS`, name);
+  const groups = parseEvents(asked);
+  thread.sources?.open(groups);
+  for (const event of groups.flatMap(({ events }) => events)) {
+    const counted = thread.lineOf(event);
     // The tool misses its bit in H_EVENTS, and says <not supported>.
-    if (!isSoftware(event.id) && !thread.cpu.pmu.events.includes(event.id)) continue;
-    thread.cpu.openCounter({ event: event.id, task: thread.root.slot, inherit: true, inheritStat: true });
-    Atomics.or(thread.words, H_EVENTS, 1 << event.id);
+    if (counted.errno !== 0) continue;
+    countOnRoot(thread, counted.line);
+    Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
   }
+  for (const line of thread.sources?.missedLines() ?? []) countOnRoot(thread, line);
   thread.count();
   calibrateSwitch(thread.cpu);
   new HttpTasks(thread).install();
   new Http2Tasks(thread).install();
+}
+
+/** On the thread's own task, inherited by every request. */
+function countOnRoot(thread: Thread, event: number): void {
+  thread.cpu.openCounter({ event, task: thread.root.slot, inherit: true, inheritStat: true });
 }

@@ -4,9 +4,11 @@
  *
  * Nothing is installed while nothing is counted: `count()` installs, `uncount()` of the last user removes everything.
  */
+import { constants } from 'node:os';
 import {
   Cpu,
   Names,
+  isSoftware,
   nameText,
   T_CHARGING,
   T_F64_NATIVE,
@@ -18,11 +20,15 @@ import {
 import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
 import type { Addon } from './addon.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
-import { ClockPmu } from './clock-pmu.ts';
+import { NativePmu } from './native-pmu.ts';
 import { FrameCarrier } from './frame-carrier.ts';
 import { HookCarrier } from './hook-carrier.ts';
+import type { ResolvedEvent } from './events/event.ts';
+import { Sources } from './sources.ts';
+import type { Counted } from './sources.ts';
 import { JsClockPmu } from './js-clock-pmu.ts';
 import type { ProcessRegion } from './process-region.ts';
+import { refusalOf } from './refusal.ts';
 import { Task, livingAncestor } from './task.ts';
 
 export interface ThreadIdentity {
@@ -39,12 +45,14 @@ export class Thread implements Scheduler {
   readonly words: Int32Array;
   readonly charging: number;
   running: Task;
+  /** What is counted beside the clocks; null without the addon. */
+  readonly sources: Sources | null;
   readonly #memory: ProcessRegion;
   readonly #native: number;
   readonly #frames: FrameCarrier | null;
   readonly #carrier: Carrier;
   readonly #addon: Addon | null;
-  readonly #clock: ClockPmu | null;
+  readonly #clock: NativePmu | null;
   readonly #resume: number;
   readonly #turn: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
@@ -61,10 +69,12 @@ export class Thread implements Scheduler {
   constructor(memory: ProcessRegion, identity: ThreadIdentity) {
     const { region, addon } = memory;
     this.#memory = memory;
-    const clock = addon === null ? null : new ClockPmu(addon, memory);
+    const clock = addon === null ? null : new NativePmu(addon, memory);
     const pmu = clock ?? new JsClockPmu(region);
     this.#clock = clock;
     this.cpu = new Cpu(region, pmu, { ...identity, tid: addon?.threadId() ?? 0 });
+    this.sources =
+      addon === null || clock === null ? null : new Sources({ addon, region, pmu: clock, cpu: this.cpu });
     this.names = new Names(region);
     this.unnamed = this.names.intern('(in flight)');
     this.words = region.i32;
@@ -105,6 +115,8 @@ export class Thread implements Scheduler {
     this.cpu.fold();
     this.#carrier.uninstall();
     this.#memory.addon?.uninstall();
+    // Counters of the kernel cost the thread something at every wake-up, whether they are read or not.
+    this.sources?.close();
     this.#restIfUnused();
   }
 
@@ -147,6 +159,34 @@ export class Thread implements Scheduler {
     this.running = task;
     if (task.ended) cpu.switchLate(livingAncestor(task).slot, task.name);
     else cpu.switchTo(task.slot);
+  }
+
+  /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
+  requireLine(event: ResolvedEvent): number {
+    this.sources?.open([{ events: [event], isExplicit: false }]);
+    const { line, errno } = this.lineOf(event);
+    if (errno !== 0) throw refusalOf(event.name, errno);
+    return line;
+  }
+
+  /** Counts events of the kernel as one group from now on. */
+  countTogether(events: readonly ResolvedEvent[]): void {
+    this.sources?.open([{ events, isExplicit: true }]);
+  }
+
+  /** The line of the ns in which the event of this line was not on the PMU; 0: it always is. */
+  missedLineOf(line: number): number {
+    return this.sources?.missedLineOf(line) ?? 0;
+  }
+
+  /** Where the event is counted on this thread, or the errno that says why it is not. */
+  lineOf(event: ResolvedEvent): Counted {
+    const counted = this.sources?.find(event);
+    if (counted !== undefined) return counted;
+    if (event.source.kind !== 'fixed') return { line: -1, errno: constants.errno.ENOSYS };
+    const { line } = event.source;
+    const isCounted = isSoftware(line) || this.cpu.pmu.events.includes(line);
+    return { line, errno: isCounted ? 0 : constants.errno.ENOENT };
   }
 
   /** The thread's own task is counted for its own sake: its code must be told apart from nobody's. */

@@ -1,5 +1,5 @@
 /** I21-I28: who is on the PMU, and who has a right to be. */
-import { C_FIRST, R_CONTEXT, R_LEADER, R_NEXT } from '../core/index.ts';
+import { C_FIRST, EVENT_LINES, R_CONTEXT, R_LEADER, R_NEXT } from '../core/index.ts';
 import {
   COUNTING,
   EVENT_MASK,
@@ -46,7 +46,9 @@ export function checkActivity(machine: Machine, census: Census): void {
 export function checkSlotsTaken(machine: Machine, census: Census): void {
   const { region } = machine;
   if (!machine.model.hasSlots) return;
-  const active = new Map<number, Int32Array>(machine.cpus.map(({ index }) => [index, new Int32Array(16)]));
+  const active = new Map<number, Int32Array>(
+    machine.cpus.map(({ index }) => [index, new Int32Array(EVENT_LINES)]),
+  );
   for (let r = 1; r <= census.countersUsed; r++) {
     if (census.counterUse[r] !== USE_COUNTER) continue;
     const packed = packedOf(region, r);

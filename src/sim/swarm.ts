@@ -2,15 +2,8 @@
  * The options of a run, drawn from its seed. In each run some operations and faults are off (swarm testing): a bug that
  * needs many of one thing in a row hides behind the mixture of all.
  */
-import {
-  BRANCH_MISSES,
-  CPU_CLOCK,
-  CYCLES,
-  type Capacities,
-  EVENT_LINES,
-  INSTRUCTIONS,
-  TASK_CLOCK,
-} from '../core/index.ts';
+import { CPU_CLOCK, type Capacities, EVENT_LINES, TASK_CLOCK } from '../core/index.ts';
+import { BRANCH_MISSES, CYCLES, INSTRUCTIONS } from './hardware.ts';
 import { ACTIONS } from './actions.ts';
 import { FAULTS, type FaultName } from './fault.ts';
 import type { PmuOptions } from './sim-pmu.ts';

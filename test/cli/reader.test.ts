@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { RegionReader } from '#cli/reader.js';
 import { RingReader } from '#cli/ring.js';
 import { TaskperfError } from '#core/errors.js';
-import { H_MAGIC, H_NAMES, H_RING, H_VERSION, T_SEQ, threadWord } from '#core/layout.js';
+import { H_MAGIC, H_NAMES, H_RING, H_VERSION, RING_BYTES, T_SEQ, threadWord } from '#core/layout.js';
 import { Fabricated, twoRoutes } from './fabricate.ts';
 
 const directory = fs.mkdtempSync(path.join(tmpdir(), 'taskperf-reader-'));
@@ -124,7 +124,7 @@ test('an event that is being overwritten while we read is lost, not garbage', ()
   const name = region.name('a');
   for (let i = 0; i < 20; i++) region.exit(name, 1);
   // The writer has begun event 20 in the slot of event 4: its number is 0 until it is whole.
-  region.i32[region.layout.ringsAt / 4 + 4 * 48] = 0;
+  region.i32[region.layout.ringsAt / 4 + 4 * (RING_BYTES / 4)] = 0;
   const reader = RegionReader.open(region.save(file));
   const ring = new RingReader(reader, 0);
   let seen = 0;

@@ -6,16 +6,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  BRANCHES,
   type CounterHandle,
   CPU_CLOCK,
-  CYCLES,
   FORMAT_GROUP,
   FORMAT_ID,
-  INSTRUCTIONS,
   TASK_CLOCK,
   TASK_SWITCHES,
 } from '#core/index.js';
+import { BRANCHES, CYCLES, INSTRUCTIONS } from '#sim/hardware.js';
 import { HARDWARE, rateOf } from './hand-pmu.ts';
 import { assertSchedule, makeSlots, states } from './schedule.ts';
 import { SMALL, type World, assertBooks, assertQuiet, liveSlots, makeWorld, run } from './world.ts';

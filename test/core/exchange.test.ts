@@ -5,17 +5,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  CYCLES,
   C_PARENT,
   E_F64_RUNNING,
   E_F64_VALUES,
-  INSTRUCTIONS,
   TASK_CLOCK,
   T_F64_RING_HEAD,
   WALL,
   ringF64,
   threadF64,
 } from '#core/index.js';
+import { CYCLES, INSTRUCTIONS } from '#sim/hardware.js';
 import { rateOf } from './hand-pmu.ts';
 import { assertSchedule, makeSlots, states } from './schedule.ts';
 import { SMALL, type World, assertBooks, assertQuiet, contextOf, contextWord, run } from './world.ts';

@@ -3,17 +3,15 @@
  * too, each at a rate of its own, so that a counter's value is its running time × rate.
  */
 import assert from 'node:assert/strict';
+import { CPU_CLOCK, EVENT_LINES, type Pmu, TASK_CLOCK } from '#core/index.js';
 import {
   BRANCHES,
   BRANCH_MISSES,
   CACHE_MISSES,
   CACHE_REFERENCES,
-  CPU_CLOCK,
   CYCLES,
   INSTRUCTIONS,
-  type Pmu,
-  TASK_CLOCK,
-} from '#core/index.js';
+} from '#sim/hardware.js';
 
 export const HARDWARE: readonly number[] = [
   CYCLES,
@@ -36,7 +34,7 @@ export class HandPmu implements Pmu {
   /** Readings taken so far. */
   reads = 0;
   /** All that was ever chargeable, by event. */
-  readonly counts: Float64Array = new Float64Array(16);
+  readonly counts: Float64Array = new Float64Array(EVENT_LINES);
   /** The events that hold a slot now, one entry per counter. */
   readonly on: number[] = [];
   /** Slots given so far: what it costs to program the hardware. */

@@ -7,11 +7,9 @@ import { test } from 'node:test';
 import {
   type CounterHandle,
   CPU_CLOCK,
-  CYCLES,
   FORKS,
   FORMAT_ID,
   FORMAT_LOST,
-  INSTRUCTIONS,
   LATE,
   TASK_CLOCK,
   TASK_SWITCHES,
@@ -19,6 +17,7 @@ import {
   WALL,
   threadWord,
 } from '#core/index.js';
+import { CYCLES, INSTRUCTIONS } from '#sim/hardware.js';
 import { rateOf } from './hand-pmu.ts';
 import { assertSchedule, makeSlots, stateName, states } from './schedule.ts';
 import { type World, addCpu, liveSlots, makeRegion, makeWorld, run } from './world.ts';

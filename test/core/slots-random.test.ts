@@ -9,7 +9,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CPU_CLOCK, type CounterHandle, CYCLES, TASK_CLOCK } from '#core/index.js';
+import { CPU_CLOCK, type CounterHandle, TASK_CLOCK } from '#core/index.js';
+import { CYCLES } from '#sim/hardware.js';
 import { HARDWARE, rateOf } from './hand-pmu.ts';
 import { assertSchedule, stateName } from './schedule.ts';
 import { SMALL, type World, assertBooks, assertQuiet, makeWorld } from './world.ts';

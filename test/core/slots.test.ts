@@ -4,17 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  BRANCHES,
-  type CounterHandle,
-  CPU_CLOCK,
-  CYCLES,
-  INSTRUCTIONS,
-  LATE,
-  TASK_CLOCK,
-  TASK_SWITCHES,
-  WALL,
-} from '#core/index.js';
+import { type CounterHandle, CPU_CLOCK, LATE, TASK_CLOCK, TASK_SWITCHES, WALL } from '#core/index.js';
+import { BRANCHES, CYCLES, INSTRUCTIONS } from '#sim/hardware.js';
 import { HARDWARE, rateOf } from './hand-pmu.ts';
 import { assertSchedule, byNumber, makeSlots, stateName, states } from './schedule.ts';
 import { type World, addCpu, assertQuiet, makeRegion, run } from './world.ts';

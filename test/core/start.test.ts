@@ -1,7 +1,8 @@
 /** Counters that begin to count when their task begins to run: enable_on_exec of tasks that execute nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CYCLES, C_PINS, TASK_CLOCK } from '#core/index.js';
+import { C_PINS, TASK_CLOCK } from '#core/index.js';
+import { CYCLES } from '#sim/hardware.js';
 import { makeSlots, states } from './schedule.ts';
 import { assertQuiet, contextOf, contextWord, makeWorld, run } from './world.ts';
 

@@ -1,5 +1,6 @@
 /** History: groups, enabling, reading, slots and sampling. */
 import assert from 'node:assert/strict';
+import { CYCLES, INSTRUCTIONS } from '#sim/hardware.js';
 import { Bench } from './bench.ts';
 import type { Story } from './history.ts';
 
@@ -37,11 +38,11 @@ export const COUNTING_HISTORY: readonly Story[] = [
     check: (core) => {
       const bench = new Bench(core, { slots: 2 });
       const { cpu, pmu } = bench.main;
-      const leader = cpu.openCounter({ event: core.CYCLES });
-      const sibling = cpu.openCounter({ event: core.INSTRUCTIONS, group: leader });
+      const leader = cpu.openCounter({ event: CYCLES });
+      const sibling = cpu.openCounter({ event: INSTRUCTIONS, group: leader });
       bench.advance(bench.main, 5);
       cpu.close(sibling);
-      assert.deepEqual(pmu.on, [core.CYCLES]);
+      assert.deepEqual(pmu.on, [CYCLES]);
       cpu.close(leader);
       assert.deepEqual(pmu.on, []);
     },

@@ -1,5 +1,6 @@
 /** History: contexts at fork, exit and switch. */
 import assert from 'node:assert/strict';
+import { CYCLES, INSTRUCTIONS } from '#sim/hardware.js';
 import { rateOf } from '../core/hand-pmu.ts';
 import { Bench } from './bench.ts';
 import type { Story } from './history.ts';
@@ -101,7 +102,7 @@ export const SWITCH_HISTORY: readonly Story[] = [
     check: (core) => {
       const bench = new Bench(core, { slots: 4 });
       const { cpu } = bench.main;
-      const events = [core.CYCLES, core.INSTRUCTIONS];
+      const events = [CYCLES, INSTRUCTIONS];
       const counters = events.map((event) => cpu.openCounter({ event, inherit: true, inheritStat: true }));
       const [a, b] = [cpu.fork(cpu.root, 0), cpu.fork(cpu.root, 0)];
       bench.run(bench.main, a, 10);
@@ -213,7 +214,7 @@ export const SWITCH_HISTORY: readonly Story[] = [
     check: (core) => {
       const bench = new Bench(core, { slots: 4 });
       const { cpu, pmu } = bench.main;
-      const events = [core.CYCLES, core.INSTRUCTIONS];
+      const events = [CYCLES, INSTRUCTIONS];
       const counters = events.map((event) => cpu.openCounter({ event, inherit: true, inheritStat: true }));
       const child = cpu.fork(cpu.root, 0);
       const grandchild = cpu.fork(child, 0);

@@ -1,0 +1,181 @@
+/**
+ * How events are put into kernel groups. A group is read at once, in user space or by one read(2), and is on the PMU as
+ * a whole or not at all: the fewer there are the cheaper a switch is, but what does not fit together takes turns. So
+ * events that the user did not group share as few groups as the PMU allows, found by trying.
+ *
+ * Right: groups of the user first, then the others. Wrong: to open the events of one thread twice.
+ */
+import { constants } from 'node:os';
+import type { Addon } from './addon.ts';
+import type { PerfSpec } from './events/event.ts';
+
+const { EACCES, EINVAL, ENOSPC, EPERM } = constants.errno;
+
+/** addGroup's answer (native/addon_sources.c). */
+const IS_ON = 1;
+const IS_USER_READABLE = 2;
+const SPEC_WORDS = 5;
+const EXCLUDE_USER = 1n;
+const EXCLUDE_KERNEL = 2n;
+
+/** One event on its way into a group. */
+export interface Candidate {
+  readonly line: number;
+  readonly spec: PerfSpec;
+  /** Counted by the kernel's own code, not by registers: it never has to wait for one. */
+  readonly isSoftware: boolean;
+  /** Something else counts it, the kernel's part included, where perf_event_open may not. */
+  readonly hasFallback: boolean;
+}
+
+/** What became of an event: `errno` 0, or why it is not counted. */
+export interface Outcome {
+  readonly errno: number;
+  readonly isUserOnly: boolean;
+  readonly isUserRead: boolean;
+  /** Which kernel group of the thread it is in. */
+  readonly group: number;
+}
+
+/** Of a group: `refused` is the index of the event that made it fail; `isOn`: it is on the PMU now. */
+interface Attempt {
+  readonly errno: number;
+  readonly refused: number;
+  readonly isOn: boolean;
+}
+
+export class KernelGroups {
+  readonly outcomes: Map<Candidate, Outcome> = new Map();
+  /** Groups with hardware events: more than one take turns on the PMU. */
+  hardwareGroups = 0;
+  /** A group was opened that could not get on the PMU, since others hold registers: it has to wait for its turn. */
+  isWaiting = false;
+  readonly #addon: Addon;
+  readonly #missedLine: (group: number) => number;
+  #groups = 0;
+  /** The kernel's part may not be counted: known after the first refusal. */
+  #isUserOnly = false;
+
+  /** `missedLine` gives the line for the ns in which kernel group number `group` was not on the PMU. */
+  constructor(addon: Addon, missedLine: (group: number) => number) {
+    this.#addon = addon;
+    this.#missedLine = missedLine;
+  }
+
+  /** As the user grouped them: all or none. */
+  openGroup(events: readonly Candidate[]): void {
+    const members = events.filter((event) => !this.outcomes.has(event));
+    if (members.length === 0) return;
+    const { errno, refused, isOn } = this.#tryWithLess(members);
+    if (errno !== 0 && members[refused]!.hasFallback) {
+      this.#refuse(members[refused]!, errno);
+      this.openGroup(members);
+    } else if (errno !== 0) {
+      for (const event of members) this.#refuse(event, errno);
+    } else if (!isOn) {
+      this.isWaiting = true;
+    }
+  }
+
+  /** Each counts by itself: in as few groups as it takes. */
+  openLoose(events: readonly Candidate[]): void {
+    const hardware = events.filter((event) => !event.isSoftware);
+    const software = events.filter((event) => event.isSoftware);
+    // Software events last: the group's leader is what decides whether it has to wait.
+    const all = [...hardware, ...software];
+    if (hardware.length > 0 && software.length > 0 && this.#isOneGroup(all)) return;
+    this.#openInTurn(hardware);
+    this.#openInTurn(software);
+  }
+
+  #isOneGroup(events: readonly Candidate[]): boolean {
+    const { errno, isOn } = this.#tryWithLess(events);
+    if (errno !== 0) return false;
+    if (isOn) return true;
+    this.#undo(events);
+    return false;
+  }
+
+  /** From the front, as many at a time as fit. */
+  #openInTurn(events: readonly Candidate[]): void {
+    let rest = [...events];
+    while (rest.length > 0) {
+      const opened = this.#openPrefix(rest);
+      rest = rest.filter((event) => !opened.includes(event) && !this.outcomes.has(event));
+    }
+  }
+
+  /** Opens some of the first events as one group; a refused one has an outcome then. At least one is dealt with. */
+  #openPrefix(events: readonly Candidate[]): readonly Candidate[] {
+    let wanted = events;
+    for (;;) {
+      const { errno, refused, isOn } = this.#tryWithLess(wanted);
+      if (errno === 0) {
+        if (!isOn && wanted.length === 1) this.isWaiting = true;
+        if (isOn || wanted.length === 1) return wanted;
+        this.#undo(wanted);
+        wanted = wanted.slice(0, Math.ceil(wanted.length / 2));
+      } else if (refused > 0 && (errno === EINVAL || errno === ENOSPC)) {
+        wanted = wanted.slice(0, refused); // so many fit together; that one is first in the next group
+      } else {
+        this.#refuse(wanted[refused]!, errno);
+        wanted = wanted.filter((_, index) => index !== refused);
+        if (wanted.length === 0) return wanted;
+      }
+    }
+  }
+
+  /** Without the kernel's part if that is not permitted; what something else counts in full is refused then. */
+  #tryWithLess(events: readonly Candidate[]): Attempt {
+    if (!this.#isUserOnly) {
+      const attempt = this.#try(events);
+      if (attempt.errno !== EACCES && attempt.errno !== EPERM) return attempt;
+      this.#isUserOnly = true;
+    }
+    const spared = events.findIndex(({ hasFallback, spec }) => hasFallback && !spec.excludeKernel);
+    if (spared >= 0) return { errno: EACCES, refused: spared, isOn: false };
+    return this.#try(events);
+  }
+
+  #try(events: readonly Candidate[]): Attempt {
+    const group = this.#groups;
+    const hasHardware = events.some((event) => !event.isSoftware);
+    const lines = Int32Array.from(events, (event) => event.line);
+    const missed = hasHardware ? this.#missedLine(group) : 0;
+    const [errno, refused, bits] = this.#addon.addGroup(lines, this.#words(events), missed);
+    if (errno !== 0) return { errno, refused, isOn: false };
+    this.#groups++;
+    const isOn = (bits & IS_ON) !== 0;
+    if (hasHardware) this.hardwareGroups++;
+    for (const event of events) {
+      const isUserOnly = this.#isUserOnly && !event.spec.excludeKernel;
+      const isUserRead = (bits & IS_USER_READABLE) !== 0;
+      this.outcomes.set(event, { errno: 0, isUserOnly, isUserRead, group });
+    }
+    return { errno: 0, refused: 0, isOn };
+  }
+
+  #words(events: readonly Candidate[]): BigUint64Array {
+    const words = new BigUint64Array(events.length * SPEC_WORDS);
+    events.forEach(({ spec }, index) => {
+      const userBit = spec.excludeUser ? EXCLUDE_USER : 0n;
+      const kernelBit = spec.excludeKernel || this.#isUserOnly ? EXCLUDE_KERNEL : 0n;
+      words.set(
+        [BigInt(spec.type), spec.config, spec.config1, spec.config2, userBit | kernelBit],
+        index * SPEC_WORDS,
+      );
+    });
+    return words;
+  }
+
+  #undo(events: readonly Candidate[]): void {
+    this.#addon.removeGroup();
+    this.#groups--;
+    if (events.some((event) => !event.isSoftware)) this.hardwareGroups--;
+    for (const event of events) this.outcomes.delete(event);
+  }
+
+  #refuse(event: Candidate, errno: number): void {
+    this.outcomes.set(event, { errno, isUserOnly: false, isUserRead: false, group: -1 });
+  }
+}

@@ -1,0 +1,243 @@
+// What perf_group.c promises, tried on the kernel: `perf-group SCENARIO` prints one JSON object, perf-group.test.ts judges.
+// Counted code is a loop of known length in instructions, and pages of known number.
+#define _GNU_SOURCE
+#include "../../native/perf_group.h"
+
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGES = 100, SLEEPS = 10, READINGS = 200000 };
+
+static struct perf_groups groups;
+static double values[PERF_EVENTS_MAX], missed[PERF_GROUPS_MAX];
+
+static const struct perf_spec page_faults = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_PAGE_FAULTS};
+static const struct perf_spec context_switches = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_CONTEXT_SWITCHES};
+static const struct perf_spec migrations = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_CPU_MIGRATIONS};
+static const struct perf_spec task_clock = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_TASK_CLOCK};
+static const struct perf_spec nonsense = {.type = PERF_TYPE_SOFTWARE, .config = 12345};
+static const struct perf_spec cycles = {.type = PERF_TYPE_HARDWARE, .config = PERF_COUNT_HW_CPU_CYCLES};
+static const struct perf_spec instructions = {
+    .type = PERF_TYPE_HARDWARE, .config = PERF_COUNT_HW_INSTRUCTIONS, .exclude_kernel = true};
+
+// Two instructions a round, on both processors.
+static void spin(uint64_t rounds) {
+#if defined(__x86_64__)
+  __asm__ volatile("1: dec %0\n jnz 1b" : "+r"(rounds) : : "cc");
+#elif defined(__aarch64__)
+  __asm__ volatile("1: subs %0, %0, #1\n b.ne 1b" : "+r"(rounds) : : "cc");
+#else
+  for (volatile uint64_t i = 0; i < rounds; i++) continue;
+#endif
+}
+
+static void touch_pages(int count) {
+  size_t bytes = (size_t)count * (size_t)sysconf(_SC_PAGESIZE);
+  char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  madvise(memory, bytes, MADV_NOHUGEPAGE);
+  for (int i = 0; i < count; i++) memory[(size_t)i * (size_t)sysconf(_SC_PAGESIZE)] = 1;
+  munmap(memory, bytes);
+}
+
+static double ns(clockid_t id) {
+  struct timespec t;
+  clock_gettime(id, &t);
+  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+// The lowest free descriptor tells whether one has been left open.
+static int free_fd(void) {
+  int fd = dup(0);
+  close(fd);
+  return fd;
+}
+
+static void read_all(void) { perf_groups_read(&groups, values, missed); }
+
+static void add(const struct perf_spec *specs, int count) {
+  int failed, error = perf_group_add(&groups, specs, count, &failed);
+  if (!error) return;
+  printf("{\"errno\": %d, \"failed\": %d}\n", error, failed);
+  exit(0);
+}
+
+static void print_array(const char *name, const double *numbers, int count) {
+  printf("\"%s\": [", name);
+  for (int i = 0; i < count; i++) printf("%s%.0f", i ? ", " : "", numbers[i]);
+  printf("]");
+}
+
+static void print_reading(void) {
+  printf("{");
+  print_array("values", values, perf_groups_events(&groups));
+  printf(", ");
+  print_array("missed", missed, perf_groups_count(&groups));
+  printf(", \"reads\": %llu, \"readable\": %d, \"errno\": %d}\n", (unsigned long long)groups.reads,
+         perf_group_user_readable(&groups, 0), perf_group_failed(&groups, 0));
+}
+
+static void counts(void) {
+  add((struct perf_spec[]){page_faults, context_switches, migrations, task_clock}, 4);
+  read_all();
+  double cpu = ns(CLOCK_THREAD_CPUTIME_ID), at_start[4];
+  memcpy(at_start, values, sizeof at_start);
+  touch_pages(PAGES);
+  for (int i = 0; i < SLEEPS; i++) usleep(1000);
+  spin(10 * 1000 * 1000);
+  read_all();
+  cpu = ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  printf("{\"cpu\": %.0f, \"pages\": %d, \"sleeps\": %d, ", cpu, PAGES, SLEEPS);
+  print_array("before", at_start, 4);
+  printf(", \"reading\": ");
+  print_reading();
+  printf("}\n");
+}
+
+static void refused(void) {
+  int before = free_fd(), failed;
+  add(&page_faults, 1);
+  int error = perf_group_add(&groups, (struct perf_spec[]){page_faults, task_clock, nonsense}, 3, &failed);
+  int events = perf_groups_events(&groups);
+  perf_groups_close(&groups);
+  printf("{\"errno\": %d, \"failed\": %d, \"events\": %d, \"leaked\": %d}\n", error, failed, events,
+         free_fd() - before);
+}
+
+static void full(void) {
+  int error = 0, failed, added = 0, before = free_fd();
+  while (!(error = perf_group_add(&groups, &page_faults, 1, &failed))) added++;
+  touch_pages(PAGES);
+  read_all();
+  printf("{\"added\": %d, \"errno\": %d, ", added, error);
+  print_array("values", values, added);
+  perf_groups_close(&groups);
+  printf(", \"leaked\": %d}\n", free_fd() - before);
+}
+
+// As when the PMU has gone: the file does not answer any more.
+static void lost(void) {
+  add(&page_faults, 1);
+  add((struct perf_spec[]){page_faults, task_clock}, 2);
+  touch_pages(PAGES);
+  read_all();
+  printf("{\"before\": ");
+  print_reading();
+  close(groups.counter[0].fd);
+  touch_pages(PAGES);
+  read_all();
+  printf(", \"after\": ");
+  print_reading();
+  printf(", \"other\": %d}\n", perf_group_failed(&groups, 1));
+}
+
+// Every reading is at least the one before, whichever way it is taken.
+static void monotonic(const struct perf_spec *specs, int count) {
+  add(specs, count);
+  bool readable = perf_group_user_readable(&groups, 0);
+  double last[PERF_EVENTS_MAX] = {0};
+  uint64_t backwards = 0;
+  for (int i = 0; i < READINGS; i++) {
+    if (readable && i % 16 == 0) groups.group[0].user_readable = i % 32 == 0;
+    for (int e = 0; e < count; e++) groups.counter[e].value = 0;  // so that nothing is mended
+    read_all();
+    for (int e = 0; e < count; e++) {
+      backwards += values[e] < last[e];
+      last[e] = values[e];
+    }
+  }
+  groups.group[0].user_readable = readable;
+  uint64_t reads = groups.reads;
+  double began = ns(CLOCK_MONOTONIC);
+  for (int i = 0; i < READINGS; i++) read_all();
+  double each = (ns(CLOCK_MONOTONIC) - began) / READINGS;
+  printf("{\"backwards\": %llu, \"reads\": %.3f, \"ns\": %.1f, \"readable\": %d}\n", (unsigned long long)backwards,
+         (double)(groups.reads - reads) / READINGS, each, readable);
+}
+
+static void overhead(void) { monotonic((struct perf_spec[]){page_faults, context_switches}, 2); }
+static void user_reads(void) { monotonic((struct perf_spec[]){cycles, instructions}, 2); }
+
+// The same stretch of a loop, by both ways.
+static void agree(void) {
+  uint64_t rounds = 1000 * 1000;
+  add((struct perf_spec[]){instructions, cycles}, 2);
+  bool readable = perf_group_user_readable(&groups, 0);
+  printf("{\"readable\": %d, \"expected\": %llu, ", readable, (unsigned long long)(2 * rounds));
+  for (int way = 0; way < 2; way++) {
+    double counted[20];
+    groups.group[0].user_readable = readable && way == 0;
+    for (int i = 0; i < 20; i++) {
+      read_all();
+      double before = values[0];
+      spin(rounds);
+      read_all();
+      counted[i] = values[0] - before;
+    }
+    print_array(way == 0 ? "user" : "read", counted, 20);
+    printf(way == 0 ? ", " : "}\n");
+  }
+}
+
+// More single groups than registers: each counts only part of the time, and says how much it missed.
+static void multiplexed(void) {
+  enum { GROUPS = 12 };
+  for (int i = 0; i < GROUPS; i++) add(&instructions, 1);
+  read_all();
+  double cpu = ns(CLOCK_THREAD_CPUTIME_ID);
+  uint64_t rounds = 600 * 1000 * 1000;
+  for (int i = 0; i < 600; i++) {
+    spin(rounds / 600);
+    read_all();
+  }
+  cpu = ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  printf("{\"expected\": %llu, \"cpu\": %.0f, \"reading\": ", (unsigned long long)(2 * rounds), cpu);
+  print_reading();
+  printf("}\n");
+}
+
+// Past the width of the registers: 32 bits on older arm64.
+static void wide(void) {
+  add(&instructions, 1);
+  uint64_t rounds = UINT64_C(3) << 30;
+  read_all();
+  double last = values[0];
+  int backwards = 0;
+  for (int i = 0; i < 64; i++) {
+    spin(rounds / 64);
+    read_all();
+    backwards += values[0] < last;
+    last = values[0];
+  }
+  printf("{\"expected\": %llu, \"backwards\": %d, \"reading\": ", (unsigned long long)(2 * rounds), backwards);
+  print_reading();
+  printf("}\n");
+}
+
+// Larger than any PMU.
+static void too_large(void) {
+  struct perf_spec specs[PERF_EVENTS_MAX]; 
+  int before = free_fd();
+  for (int i = 0; i < PERF_EVENTS_MAX; i++) specs[i] = instructions;
+  int failed, error = perf_group_add(&groups, specs, PERF_EVENTS_MAX, &failed);
+  printf("{\"errno\": %d, \"failed\": %d, \"leaked\": %d}\n", error, failed, free_fd() - before);
+}
+
+static const struct {
+  const char *name;
+  void (*run)(void);
+} scenarios[] = {
+    {"counts", counts},         {"refused", refused},       {"full", full},   {"lost", lost},
+    {"overhead", overhead},     {"user-reads", user_reads}, {"agree", agree}, {"multiplexed", multiplexed},
+    {"too-large", too_large},   {"wide", wide},
+};
+
+int main(int argc, char **argv) {
+  for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+    if (argc == 2 && !strcmp(argv[1], scenarios[i].name)) return scenarios[i].run(), 0;
+  return 129;
+}
