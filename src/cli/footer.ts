@@ -77,12 +77,16 @@ function stateLabel({ supported, kind }: EventState): string {
   return kind === 'exact' ? 'counted in part' : `${kind} (~)`;
 }
 
+/** Where nothing is Node.js nobody misses what only JavaScript has. */
+function isOnlyJavaScript({ tally, others }: Report, { event }: EventState): boolean {
+  return tally.processes.length === 0 && !others.states.has(event.id);
+}
+
 /** One line per reason, naming the events it makes inexact. */
 function estimateLines(report: Report): string[] {
   const byReason = new Map<string, string[]>();
   for (const state of eventStates(report)) {
-    // Where nothing is Node.js nobody misses what only JavaScript has.
-    if (state.reason === null || (!state.supported && report.tally.processes.length === 0)) continue;
+    if (state.reason === null || (!state.supported && isOnlyJavaScript(report, state))) continue;
     const text = ` ${stateLabel(state)}: NAMES; ${state.reason}`;
     const share = state.kind === 'scaled' ? ` (${percent(state.share, 1)} %)` : '';
     byReason.set(text, [...(byReason.get(text) ?? []), state.event.name + share]);

@@ -52,6 +52,9 @@ export function usesPermissionModel(command: readonly string[], env: NodeJS.Proc
   return [...command, ...(env['NODE_OPTIONS'] ?? '').split(' ')].some((word) => flag.test(word));
 }
 
+/** In the environment of every process of the command. */
+export const SESSION_MARK: string = `TASKPERF_SESSION=${process.pid}`;
+
 /** What the child needs to count itself: see docs/architecture.md. */
 export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: string): NodeJS.ProcessEnv {
   const bootstrap = fileURLToPath(new URL('../node/bootstrap.cjs', import.meta.url));

@@ -58,6 +58,20 @@ export function childrenByParent(): Map<number, number[]> {
   return children;
 }
 
+/** Was this variable in its environment when it was started, or in that of the process it was forked from? */
+export function wasGiven(pid: number, variable: string): boolean {
+  return readSmall(`/proc/${pid}/environ`)?.split('\0').includes(variable) ?? false;
+}
+
+/** All processes of the machine that we may see. */
+export function processes(): number[] {
+  try {
+    return numbersOf(fs.readdirSync('/proc').join(' '));
+  } catch {
+    return [];
+  }
+}
+
 /** The name of a thread, at most 15 bytes, as top shows it. */
 export function nameOf(pid: number, tid: number): string | undefined {
   const text = readSmall(`/proc/${pid}/task/${tid}/comm`);
@@ -71,14 +85,6 @@ export function programOf(pid: number): string {
     return path.basename(fs.readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, '');
   } catch {
     return '';
-  }
-}
-
-function processes(): number[] {
-  try {
-    return numbersOf(fs.readdirSync('/proc').join(' '));
-  } catch {
-    return [];
   }
 }
 

@@ -18,7 +18,7 @@ import { EventCounters, EventOpener } from './os-events.ts';
 import type { OsEvent } from './os-events.ts';
 import { OsProcess } from './os-process.ts';
 import type { Counting } from './os-process.ts';
-import { childrenByParent, childrenOf, hasProc, listsChildren } from './os-proc.ts';
+import { childrenByParent, childrenOf, hasProc, listsChildren, processes, wasGiven } from './os-proc.ts';
 
 /** A JavaScript thread and what its region says. */
 export interface RegionThread {
@@ -30,11 +30,21 @@ export interface RegionThread {
 
 const LOOK_MS_FIRST = 1;
 const LOOK_MS_MAX = 50;
+/** Every so many looks we look for processes whose parents were too short-lived to be seen. */
+const STRAY_LOOKS = 10;
 /** We rest this many times as long as the look took. */
 const REST_FACTOR = 50;
 const NAME_LENGTH_MAX = 15;
 /** Processes remembered; what later ones use is in the rest. */
 const PROCESSES_MAX = 10_000;
+
+export interface OsOptions {
+  readonly addon: Addon | null;
+  readonly events: readonly OsEvent[];
+  readonly regions: () => readonly RegionThread[];
+  /** A variable, as `NAME=value`, that every process of the command was started with. */
+  readonly mark: string;
+}
 
 export class OsThreads {
   readonly kernel: Kernel;
@@ -55,13 +65,19 @@ export class OsThreads {
   readonly isVisible: boolean = process.platform === 'linux' && hasProc();
   readonly #listsChildren: boolean = listsChildren();
   readonly #regions: () => readonly RegionThread[];
+  /** What all processes of the command have in their environment, as `NAME=value`. */
+  readonly #mark: string;
+  /** Processes that are known not to be of the command. */
+  #strangers: ReadonlySet<number> = new Set();
+  #looks = 0;
   readonly #counting: Counting;
   readonly #waitedNs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #restMs = LOOK_MS_FIRST;
 
-  constructor(addon: Addon | null, events: readonly OsEvent[], regions: () => readonly RegionThread[]) {
+  constructor({ addon, events, regions, mark }: OsOptions) {
     this.#regions = regions;
+    this.#mark = mark;
     this.events = events;
     this.kernel = new Kernel(addon);
     this.opener = new EventOpener(this.kernel);
@@ -102,6 +118,7 @@ export class OsThreads {
     const regions = this.#regions();
     const slow = this.#listsChildren ? undefined : childrenByParent();
     const children = new Set<number>();
+    if (this.#looks++ % STRAY_LOOKS === STRAY_LOOKS - 1) this.#addStrays();
     // Those found on the way are looked at, too: the map grows under the loop.
     for (const one of this.processes.values()) {
       if (one.look(nowMs)) this.#addChildren(one, slow, children);
@@ -120,10 +137,23 @@ export class OsThreads {
         : (slow.get(one.pid) ?? []);
     for (const pid of pids) {
       found.add(pid);
-      if (this.processes.has(pid)) continue;
-      if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped++;
-      else this.processes.set(pid, new OsProcess(this.#counting, pid));
+      if (!this.processes.has(pid)) this.#add(pid);
     }
+  }
+
+  /** A parent that ended at once, as that of a daemon does, has left its children to another. */
+  #addStrays(): void {
+    const all = processes();
+    for (const pid of all) {
+      if (this.#strangers.has(pid) || this.processes.has(pid) || pid === process.pid) continue;
+      if (wasGiven(pid, this.#mark)) this.#add(pid);
+    }
+    this.#strangers = new Set(all.filter((pid) => !this.processes.has(pid)));
+  }
+
+  #add(pid: number): void {
+    if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped++;
+    else this.processes.set(pid, new OsProcess(this.#counting, pid));
   }
 
   #ended(one: OsProcess): void {
@@ -134,6 +164,7 @@ export class OsThreads {
   /** The command has ended: reads everything for the last time. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#addStrays();
     if (this.processes.size > 0) this.look();
     for (const one of this.processes.values()) {
       one.isOrphan = true;

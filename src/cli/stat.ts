@@ -8,7 +8,7 @@ import { documentOf } from './document.ts';
 import { loadAddon } from '../node/addon.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
-import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
+import { SESSION_MARK, childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
 import { osEvents } from './os-events.ts';
 import { othersOf } from './os-rows.ts';
 import type { Others } from './os-rows.ts';
@@ -54,7 +54,12 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   });
   const isRefused = usesPermissionModel(command, process.env);
   const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
-  const system = new OsThreads(loadAddon(), osEvents(asked.sources), () => session.threads());
+  const system = new OsThreads({
+    addon: loadAddon(),
+    events: osEvents(asked.sources),
+    regions: () => session.threads(),
+    mark: SESSION_MARK,
+  });
   const startNs = nowNs();
   const child = await launch({
     command,
@@ -84,7 +89,9 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     pid: child.pid,
     ended,
     elapsedNs,
-    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally)),
+    events: events.filter(
+      (event) => !asked.optional.has(event) || isCounted(event, tally) || others.lines.includes(event.id),
+    ),
     explicitEvents: options.explicitEvents,
     by,
     tally,
