@@ -96,8 +96,7 @@ static napi_value open_thread(napi_env env, napi_callback_info info) {
       (size_t)offset % sizeof(double) != 0)
     return addon_bad_argument(env, "open(buffer, byteOffset)");
   if (!e || e->open) return addon_bad_argument(env, "this thread is open already");
-  char *slot = (char *)data + (size_t)offset;
-  int error = boundary_open(&e->boundary, env, (int32_t *)slot, (double *)slot);
+  int error = boundary_open(&e->boundary, env, data, (size_t)offset);
   e->open = true;
   return addon_number(env, error);
 }
@@ -263,6 +262,10 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "EVENT_LINES", EVENT_LINES);
   export_number(env, exports, "F64_CHARGEABLE", F64_CHARGEABLE);
   export_number(env, exports, "F64_NATIVE", F64_NATIVE);
+  export_number(env, exports, "WORD_EVENT_TABLE", WORD_EVENT_TABLE);
+  export_number(env, exports, "EVENT_ROW_WORDS", EVENT_ROW_WORDS);
+  export_number(env, exports, "WORD_EVENT_FLAGS", WORD_EVENT_FLAGS);
+  export_number(env, exports, "FLAG_EVENT_FAILED", FLAG_EVENT_FAILED);
   export_number(env, exports, "LINE_TASK_CLOCK", LINE_TASK_CLOCK);
   export_number(env, exports, "LINE_CPU_CLOCK", LINE_CPU_CLOCK);
   return exports;

@@ -53,25 +53,33 @@ static napi_value perf_open(napi_env env, napi_callback_info info) {
   return addon_number(env, error ? -error : fd);
 }
 
+// The memory of a Float64Array with at least `least` elements, NULL when it is none.
+static double *doubles_argument(napi_env env, napi_value value, size_t least) {
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) != napi_ok ||
+      type != napi_float64_array || length < least)
+    return NULL;
+  return data;
+}
+
 // perfRead(fd, into): value, ns enabled and ns running into the first three doubles; 0 or an errno
 static napi_value perf_read(napi_env env, napi_callback_info info) {
-  size_t count = 2, length;
+  size_t count = 2;
   napi_value argument[2];
-  napi_typedarray_type type;
   int32_t fd;
-  void *into;
+  double *into = NULL;
   napi_get_cb_info(env, info, &count, argument, NULL, NULL);
-  if (count < 2 || napi_get_value_int32(env, argument[0], &fd) != napi_ok ||
-      napi_get_typedarray_info(env, argument[1], &type, &length, &into, NULL, NULL) != napi_ok ||
-      type != napi_float64_array || length < 3)
-    return addon_bad_argument(env, "perfRead(fd, Float64Array of 3)");
+  if (count == 2 && napi_get_value_int32(env, argument[0], &fd) == napi_ok)
+    into = doubles_argument(env, argument[1], 3);
+  if (!into) return addon_bad_argument(env, "perfRead(fd, Float64Array of 3)");
   uint64_t value, enabled, running;
   int error = perf_read_fd(fd, &value, &enabled, &running);
   if (error == 0) {
-    double *words = into;
-    words[0] = (double)value;
-    words[1] = (double)enabled;
-    words[2] = (double)running;
+    into[0] = (double)value;
+    into[1] = (double)enabled;
+    into[2] = (double)running;
   }
   return addon_number(env, error);
 }
@@ -89,13 +97,23 @@ static napi_value perf_close(napi_env env, napi_callback_info info) {
 
 static double micros(struct timeval t) { return (double)t.tv_sec * 1e6 + (double)t.tv_usec; }
 
-// childrenCpu(): CPU time in ns of the children that this process has waited for, and of theirs; in steps of 1 us
-static napi_value children_cpu(napi_env env, napi_callback_info info) {
-  (void)info;
+// childrenUsage(into): what the children that this process has waited for have used, and theirs: CPU time in ns (in steps
+// of 1 us), minor and major faults, voluntary and involuntary switches, into the first five doubles
+static napi_value children_usage(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument[1];
   struct rusage usage;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  double *into = count < 1 ? NULL : doubles_argument(env, argument[0], 5);
+  if (!into) return addon_bad_argument(env, "childrenUsage(Float64Array of 5)");
   memset(&usage, 0, sizeof usage);
   getrusage(RUSAGE_CHILDREN, &usage);
-  return addon_number(env, (micros(usage.ru_utime) + micros(usage.ru_stime)) * 1000);
+  into[0] = (micros(usage.ru_utime) + micros(usage.ru_stime)) * 1000;
+  into[1] = (double)usage.ru_minflt;
+  into[2] = (double)usage.ru_majflt;
+  into[3] = (double)usage.ru_nvcsw;
+  into[4] = (double)usage.ru_nivcsw;
+  return NULL;
 }
 
 // processCpu(pid): CPU time in ns of all threads that the process has and had, or a negative errno
@@ -118,6 +136,6 @@ void addon_perf(napi_env env, napi_value exports) {
   addon_export(env, exports, "perfOpen", perf_open);
   addon_export(env, exports, "perfRead", perf_read);
   addon_export(env, exports, "perfClose", perf_close);
-  addon_export(env, exports, "childrenCpu", children_cpu);
+  addon_export(env, exports, "childrenUsage", children_usage);
   addon_export(env, exports, "processCpu", process_cpu);
 }

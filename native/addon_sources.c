@@ -96,6 +96,25 @@ static napi_value add_group(napi_env env, napi_callback_info info) {
   return three(env, 0, (double)count, state_of_last(&b->sources.perf));
 }
 
+// tryGroup(specs): as addGroup, on no line; the group is closed again. Needs no open thread.
+static napi_value try_group(napi_env env, napi_callback_info info) {
+  size_t arguments = 1, words;
+  napi_value argument;
+  napi_typedarray_type type;
+  struct perf_spec specs[PERF_EVENTS_MAX];
+  struct perf_groups perf = {0};
+  int refused = 0;
+  napi_get_cb_info(env, info, &arguments, &argument, NULL, NULL);
+  if (arguments < 1 || napi_get_typedarray_info(env, argument, &type, &words, NULL, NULL, NULL) != napi_ok ||
+      words == 0 || words > PERF_EVENTS_MAX * SPEC_WORDS || !specs_of(env, argument, words / SPEC_WORDS, specs))
+    return addon_bad_argument(env, "tryGroup(BigUint64Array specs)");
+  int error = perf_group_add(&perf, specs, (int)(words / SPEC_WORDS), &refused);
+  if (error) return three(env, error, refused, 0);
+  int state = state_of_last(&perf);
+  perf_groups_close(&perf);
+  return three(env, 0, (double)(words / SPEC_WORDS), state);
+}
+
 static napi_value remove_group(napi_env env, napi_callback_info info) {
   (void)env;
   (void)info;
@@ -122,6 +141,7 @@ static napi_value reads(napi_env env, napi_callback_info info) {
 void addon_sources(napi_env env, napi_value exports) {
   addon_export(env, exports, "addSource", add_source);
   addon_export(env, exports, "addGroup", add_group);
+  addon_export(env, exports, "tryGroup", try_group);
   addon_export(env, exports, "removeGroup", remove_group);
   addon_export(env, exports, "removeSources", remove_sources);
   addon_export(env, exports, "reads", reads);

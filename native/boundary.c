@@ -217,12 +217,13 @@ void boundary_nobody(struct boundary *b) {
 
 void boundary_skip_nobody(struct boundary *b, bool skip) { b->skip_nobody = skip; }
 
-int boundary_open(struct boundary *b, napi_env env, int32_t *words, double *f64) {
+int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   memset(b, 0, sizeof *b);
   int error = clock_open(&b->clock);
   b->env = env;
-  b->words = words;
-  b->f64 = f64;
+  b->words = (int32_t *)(region + slot);
+  b->f64 = (double *)(region + slot);
+  b->sources.table = (int32_t *)region + WORD_EVENT_TABLE;
   clock_read(&b->clock, &b->wall, &b->cpu);
   b->f64[F64_NATIVE + NATIVE_NOW] = (double)b->wall;
   b->place = IN_CALL;  // JavaScript called us

@@ -1,5 +1,5 @@
-// Every counter is opened without its hypervisor's share, and tells its times, so that a reader can scale a value that the
-// kernel could count only part of the time. No policy: who is refused kernel rights asks again without them.
+// Every counter tells its times, so that a reader can scale a value that the kernel could count only part of the time; those
+// of the processor leave a hypervisor's share out. No policy: who is refused kernel rights asks again without them.
 #define _GNU_SOURCE
 #include "perf_open.h"
 
@@ -19,7 +19,8 @@ void perf_fill(struct perf_event_attr *attr, const struct perf_spec *spec) {
   attr->config2 = spec->config2;
   attr->exclude_user = spec->exclude_user;
   attr->exclude_kernel = spec->exclude_kernel;
-  attr->exclude_hv = 1;
+  // Where nothing is to be left out, PMUs of their own kind (msr) refuse to leave out anything.
+  attr->exclude_hv = spec->type < PERF_TYPE_MAX || spec->exclude_user || spec->exclude_kernel;
   attr->read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
 }
 

@@ -12,10 +12,25 @@ struct readings {
   double counter[PERF_EVENTS_MAX], missed[PERF_GROUPS_MAX];
 };
 
+// A group that failed stands still from then on: the tool says so of its events.
+static void tell_failures(struct sources *s) {
+  for (int g = 0; g < s->perf.groups; g++) {
+    if (!perf_group_failed(&s->perf, g) || s->told & 1u << g) continue;
+    s->told |= 1u << g;
+    const struct perf_group *group = &s->perf.group[g];
+    for (int i = group->first; i < group->first + group->count; i++) {
+      int32_t *row = s->table + s->counter[i].line * EVENT_ROW_WORDS;
+      __atomic_or_fetch(row + WORD_EVENT_FLAGS, FLAG_EVENT_FAILED, __ATOMIC_RELAXED);
+    }
+  }
+}
+
 static void take(struct sources *s, struct readings *now) {
   if (s->uses_rusage) getrusage(RUSAGE_THREAD, &now->usage);
   if (s->reads_v8) v8_counts_read(&s->v8);
-  if (s->perf.events > 0) perf_groups_read(&s->perf, now->counter, now->missed);
+  if (s->perf.events == 0) return;
+  perf_groups_read(&s->perf, now->counter, now->missed);
+  tell_failures(s);
 }
 
 static double single_value(const struct sources *s, const struct rusage *usage, int kind) {
@@ -103,5 +118,7 @@ void sources_close_group(struct sources *s) { perf_groups_remove_last(&s->perf);
 void sources_close(struct sources *s) {
   if (s->v8_open) v8_counts_close(&s->v8);
   perf_groups_close(&s->perf);
+  int32_t *table = s->table;
   memset(s, 0, sizeof *s);
+  s->table = table;
 }

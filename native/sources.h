@@ -28,6 +28,9 @@ enum source_kind {
   SOURCE_KINDS,
 };
 
+// Mirrors of src/core/event-table.ts, in words; src/node/addon.ts asserts that they agree.
+enum { WORD_EVENT_TABLE = 256, EVENT_ROW_WORDS = 24, WORD_EVENT_FLAGS = 1, FLAG_EVENT_FAILED = 16 };
+
 // A count on its line, as of the last reading.
 struct source {
   int kind, line;
@@ -43,7 +46,8 @@ struct sources {
   struct perf_groups perf;
   struct source counter[PERF_EVENTS_MAX];  // in the order of perf's events
   struct source missed[PERF_GROUPS_MAX];   // ns that a group was not on the PMU; line 0: nobody asks
-  int failed;                              // perf groups that have failed
+  uint32_t told;                           // bit per group: that it failed has been written into the table
+  int32_t *table;                          // the region's table of events
 };
 
 // Counts one more from now on, on the given line. 0 or an errno (ENOSYS: the runtime lacks it).

@@ -104,8 +104,8 @@ static void prologue(void *isolate, int type, int flags, void *data) {
   struct v8_counts *c = data;
   if (c->pause) return;
   c->pause = type;
-  c->pause_start = now_ns();
   if (type & COLLECTIONS) v8_counts_read(c);
+  c->pause_start = now_ns();  // our own readings are no part of the pause
 }
 
 static void epilogue(void *isolate, int type, int flags, void *data) {
@@ -113,6 +113,7 @@ static void epilogue(void *isolate, int type, int flags, void *data) {
   (void)flags;
   struct v8_counts *c = data;
   if (c->pause != type) return;
+  c->gc_time_ns += (double)(now_ns() - c->pause_start);
   c->pause = 0;
   if (type & COLLECTIONS) {
     if (c->alloc) space_growth(c);  // a new base: what was freed or promoted is not allocation
@@ -121,7 +122,6 @@ static void epilogue(void *isolate, int type, int flags, void *data) {
   c->gc_count++;
   if (type & (SCAVENGE | MINOR_MARK_SWEEP)) c->gc_minor++;
   if (type & MARK_SWEEP_COMPACT) c->gc_major++;
-  c->gc_time_ns += (double)(now_ns() - c->pause_start);
 }
 
 static bool find_spaces(struct v8_counts *c) {

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { TaskperfError } from '../core/errors.ts';
 import { askedEvents } from './asked-events.ts';
 import type { AskedEvents } from './asked-events.ts';
+import { nearest } from '../node/events/nearest.ts';
 import type { By } from './tally.ts';
 
 /** A mistake in the command line; the exit status is 129. */
@@ -57,15 +58,6 @@ export function parseStat(args: readonly string[]): StatArguments {
     color: values['no-color'] !== true,
     command,
   };
-}
-
-/** The candidate most like the text, undefined when none is near. */
-export function nearest(text: string, candidates: readonly string[]): string | undefined {
-  const limit = Math.max(2, Math.floor(text.length / 3));
-  return candidates
-    .map((candidate) => ({ candidate, distance: editDistance(text, candidate) }))
-    .filter(({ distance }) => distance <= limit)
-    .sort((a, b) => a.distance - b.distance)[0]?.candidate;
 }
 
 /** Our options before the command, each checked, so that parseArgs meets no surprise. */
@@ -141,17 +133,4 @@ function parseBy(text: string | undefined): By {
   const by = BY.find((one) => one === (text ?? 'name'));
   if (by !== undefined) return by;
   throw new UsageError(`cannot group by '${text}'; --by takes ${BY.join(', ')}`);
-}
-
-function editDistance(from: string, to: string): number {
-  let above = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row++) {
-    const line = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const same = from[row - 1] === to[column - 1] ? 0 : 1;
-      line[column] = Math.min(above[column]! + 1, line[column - 1]! + 1, above[column - 1]! + same);
-    }
-    above = line;
-  }
-  return above[to.length]!;
 }

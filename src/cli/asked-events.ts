@@ -16,6 +16,8 @@ export interface AskedEvents {
   readonly optional: ReadonlySet<EventInfo>;
   /** Where the counts of an event come from. */
   readonly sources: ReadonlyMap<EventInfo, EventSource>;
+  /** What was asked for by name, as it was grouped. */
+  readonly named: readonly EventGroup[];
   /** For TASKPERF_EVENTS: resolves to the same again. */
   readonly text: string;
 }
@@ -30,16 +32,16 @@ const LINES_GIVEN = EVENT_LINES - EVENT_GIVEN_FIRST;
 /** @throws TaskperfError ENOENT, EINVAL (a name, the syntax), ENOSPC (too many). */
 export function askedEvents(lists: readonly string[] | undefined): AskedEvents {
   const named = (lists ?? [DEFAULT_EVENTS.join(',')]).flatMap((list) => parseEvents(list));
-  const silent = lists === undefined ? DEFAULT_IF_SUPPORTED.flatMap((name) => parseEvents(name)) : [];
-  const groups = [...named, ...silent];
-  const sources = numbered(groups.flatMap((group) => group.events));
+  const silent = lists === undefined ? parseEvents(DEFAULT_IF_SUPPORTED.join(',')) : [];
+  const sources = numbered([...named, ...silent].flat());
   const events = [...sources.keys()];
-  const names = new Set(silent.flatMap((group) => group.events.map((event) => event.name)));
+  const names = new Set(silent.flat().map((event) => event.name));
   return {
     events,
     sources,
     optional: new Set(events.filter((event) => names.has(event.name))),
-    text: [EVENTS[TASK_CLOCK]!.name, ...groups.map(groupText)].join(','),
+    named: lists === undefined ? [] : named,
+    text: ['task-clock', ...(lists ?? [...DEFAULT_EVENTS, ...DEFAULT_IF_SUPPORTED])].join(','),
   };
 }
 
@@ -60,9 +62,4 @@ function numbered(resolved: readonly ResolvedEvent[]): Map<EventInfo, EventSourc
     throw new TaskperfError('ENOSPC', message, given);
   }
   return events;
-}
-
-function groupText({ events, isExplicit }: EventGroup): string {
-  const list = events.map((event) => event.text).join(',');
-  return isExplicit ? `{${list}}` : list;
 }

@@ -20,7 +20,8 @@ export interface PerTaskJson {
 }
 
 export interface CounterJson {
-  readonly value: number;
+  /** null where the event is not supported, or (scaled) nothing of the row's time was counted. */
+  readonly value: number | null;
   readonly enabledNs: number;
   readonly runningNs: number;
   /** Over the tasks that exited; null when none did or all their events were lost. */
@@ -91,9 +92,10 @@ export interface IntervalJson {
 export function documentOf(report: Report, intervals?: readonly IntervalJson[]): StatJson {
   const { tally, events } = report;
   const rows = rowsOf(report);
-  const additive = events.filter((event) => event.additive);
-  const counted = additive.filter((event) => report.others.lines.includes(event.id));
   const states = eventStates(report);
+  const counted = states.filter((state) => state.supported).map((state) => state.event);
+  const additive = counted.filter((event) => event.additive);
+  const everywhere = additive.filter((event) => report.others.lines.includes(event.id));
   const scaling = scalingOf(tally.processes);
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
   return {
@@ -114,15 +116,15 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
         return { id, name, pid, javascript: true, counters: shown(total) };
       }),
       ...report.others.threads.map(({ tid, name, pid, values }) => {
-        return { id: tid, name, pid, javascript: false, counters: valuesJson(counted, values) };
+        return { id: tid, name, pid, javascript: false, counters: valuesJson(everywhere, values) };
       }),
     ],
-    tasks: rows.map((row) => taskJson(row, events, scaling)),
+    tasks: rows.map((row) => taskJson(row, { events, counted: new Set(counted), scaling })),
     system: systemRows(report).map((row) => {
       const isOther = report.others.rows.includes(row);
-      return { name: row.name, counters: isOther ? valuesJson(counted, row.values) : shown(row.values) };
+      return { name: row.name, counters: isOther ? valuesJson(everywhere, row.values) : shown(row.values) };
     }),
-    conservation: conservationOf(report, rows),
+    conservation: conservationOf(report, rows, additive),
     overhead: overheadOf(tally),
     lost: tally.lost,
     notes: report.notes,
@@ -135,18 +137,31 @@ export function valuesJson(events: readonly EventInfo[], values: Float64Array): 
   return Object.fromEntries(events.map((event) => [event.name, { value: values[event.id]! }]));
 }
 
-/** Threads' total minus tasks and system rows, for every additive event. */
-export function conservationOf(report: Report, rows: readonly ReportRow[]): Record<string, ConservationJson> {
-  const { events } = report;
+/** Threads' total minus tasks and system rows, of what was counted: events that take turns are not scaled here. */
+export function conservationOf(
+  report: Report,
+  rows: readonly ReportRow[],
+  additive: readonly EventInfo[],
+): Record<string, ConservationJson> {
   const threads = totalOf(report);
   const attributed = sumOf([...rows, ...systemRows(report)].map((row) => row.values));
-  const entries = events
-    .filter((event) => event.additive)
-    .map(({ id, name }): [string, ConservationJson] => {
-      const [total, sum] = [threads[id]!, attributed[id]!];
-      return [name, { threads: total, attributed: sum, error: total - sum }];
-    });
+  const entries = additive.map(({ id, name }): [string, ConservationJson] => {
+    const [total, sum] = [threads[id]!, attributed[id]!];
+    return [name, { threads: total, attributed: sum, error: total - sum }];
+  });
   return Object.fromEntries(entries);
+}
+
+/** Asserted of every run, and said where it fails: the books of an exact event balance. */
+export function imbalances(report: Report): string[] {
+  const exact = eventStates(report).filter(({ kind, supported }) => kind === 'exact' && supported);
+  const additive = exact.map((state) => state.event).filter((event) => event.additive);
+  return Object.entries(conservationOf(report, rowsOf(report), additive))
+    .filter(([, { error }]) => error !== 0)
+    .map(
+      ([name, { error }]) =>
+        `the books of ${name} are off by ${error}: please report this, it is a bug of taskperf`,
+    );
 }
 
 function nodeOf({ tally, pid }: Report): string | null {
@@ -154,12 +169,25 @@ function nodeOf({ tally, pid }: Report): string | null {
   return own?.node ?? null;
 }
 
-function taskJson(row: ReportRow, events: readonly EventInfo[], scaling: Scaling): TaskJson {
+/** What is asked for, what of it was counted, and of that what took turns. */
+interface Selection {
+  readonly events: readonly EventInfo[];
+  readonly counted: ReadonlySet<EventInfo>;
+  readonly scaling: Scaling;
+}
+
+const NOT_COUNTED: CounterJson = { value: null, enabledNs: 0, runningNs: 0, perTask: null };
+
+function taskJson(row: ReportRow, { events, counted, scaling }: Selection): TaskJson {
   const values = scaledValues(row.values, scaling);
   const exited = scaledValues(row.exited, scaling);
-  const counters = events.map(({ id, name }): [string, CounterJson] => {
+  const counters = events.map((event): [string, CounterJson] => {
+    const { id, name } = event;
+    if (!counted.has(event)) return [name, NOT_COUNTED];
     const { enabledNs } = row;
-    const runningNs = Math.round(row.runningNs * countedShare(row.values, id, scaling));
+    const share = countedShare(row.values, id, scaling);
+    const runningNs = Math.round(row.runningNs * share);
+    if (share === 0) return [name, { ...NOT_COUNTED, enabledNs }];
     return [name, { value: values[id]!, enabledNs, runningNs, perTask: perTaskJson(row, exited, id) }];
   });
   return {

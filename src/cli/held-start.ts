@@ -9,6 +9,8 @@ import fs from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
+import { USAGE_BYTES, noUsage } from './os-usage.ts';
+import type { Usage } from './os-usage.ts';
 
 /** The file to start, undefined when there is none. */
 export function launcherFile(): string | undefined {
@@ -32,8 +34,8 @@ export function startHeld(
 }
 
 export interface Released {
-  /** CPU time in ns that the process had used before it became the command. */
-  readonly beforeNs: number;
+  /** What the process had used before it became the command. */
+  readonly before: Usage;
   /** Why it could not, as `spawn` would have said it. */
   readonly error: NodeJS.ErrnoException | undefined;
 }
@@ -50,10 +52,10 @@ export async function release(child: ChildProcess, file: string): Promise<Releas
     socket.write('x');
   });
   const said = Buffer.concat(chunks);
-  return {
-    beforeNs: said.length < 8 ? 0 : Number(said.readBigInt64LE(0)),
-    error: said.length < 12 ? undefined : systemError(said.readInt32LE(8), file),
-  };
+  const before = noUsage();
+  if (said.length >= USAGE_BYTES) before.forEach((_, i) => (before[i] = Number(said.readBigInt64LE(i * 8))));
+  const hasError = said.length >= USAGE_BYTES + 4;
+  return { before, error: hasError ? systemError(said.readInt32LE(USAGE_BYTES), file) : undefined };
 }
 
 function systemError(errno: number, file: string): NodeJS.ErrnoException {

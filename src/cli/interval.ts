@@ -5,7 +5,8 @@ import type { Collector } from './collector.ts';
 import { valuesJson } from './document.ts';
 import type { IntervalJson } from './document.ts';
 import type { RegionSession } from './regions.ts';
-import { sumOf } from './report.ts';
+import { isCounted, sumOf } from './report.ts';
+import { scaledValues, scalingOf } from './scaling.ts';
 import type { Style } from './table.ts';
 import type { Row, Tally } from './tally.ts';
 import { count, inUnit, percent, shorten, unitFor } from './units.ts';
@@ -44,20 +45,22 @@ export class Intervals {
     const deltas = deltasOf(tally, this.#before);
     const cpuNs = cpuOf(tally) - (this.#before === undefined ? 0 : cpuOf(this.#before));
     const block = this.#render(deltas, { nowNs, cpuNs, style });
-    this.#keep(deltas, nowNs);
+    this.#keep(deltas, tally, nowNs);
     this.#before = tally;
     this.#startNs = nowNs;
     this.#collector.reset();
     return block;
   }
 
-  #keep(deltas: readonly Delta[], endNs: number): void {
+  #keep(deltas: readonly Delta[], { processes }: Tally, endNs: number): void {
     if (this.kept.length === INTERVALS_MAX) {
       this.dropped++;
       return;
     }
-    const tasks = deltas.map((delta) => {
-      return { name: delta.name, count: delta.count, counters: valuesJson(this.#events, delta.values) };
+    const counted = this.#events.filter((event) => isCounted(event, processes));
+    const scaling = scalingOf(processes);
+    const tasks = deltas.map(({ name, count: ended, values }) => {
+      return { name, count: ended, counters: valuesJson(counted, scaledValues(values, scaling)) };
     });
     this.kept.push({ startNs: this.#startNs, endNs, tasks });
   }

@@ -11,6 +11,8 @@ import fs from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { launcherFile, release, startHeld } from './held-start.ts';
+import { noUsage } from './os-usage.ts';
+import type { Usage } from './os-usage.ts';
 import type { Ending } from './report.ts';
 
 export interface Launch {
@@ -24,8 +26,8 @@ export interface Launch {
 
 export interface Running {
   readonly pid: number;
-  /** CPU time in ns of the process before it became the command. */
-  readonly beforeNs: number;
+  /** What the process had used before it became the command. */
+  readonly before: Usage;
   /** Settles when the command has ended. */
   readonly ended: Promise<Ending>;
 }
@@ -83,7 +85,7 @@ export async function launch(options: Launch): Promise<Running> {
     throw launchError(file!, error as NodeJS.ErrnoException);
   }
   options.onProcess(child.pid!, false);
-  return { pid: child.pid!, beforeNs: 0, ended };
+  return { pid: child.pid!, before: noUsage(), ended };
 }
 
 /** Through the launcher; undefined when there is none that runs. */
@@ -98,9 +100,9 @@ async function launchHeld(file: string, options: Launch): Promise<Running | unde
     return undefined;
   }
   options.onProcess(child.pid!, true);
-  const { beforeNs, error } = await release(child, file);
+  const { before, error } = await release(child, file);
   if (error !== undefined) throw launchError(file, error);
-  return { pid: child.pid!, beforeNs, ended };
+  return { pid: child.pid!, before, ended };
 }
 
 /** Passes signals on to it from now on, and tells how it ends. */

@@ -1,6 +1,7 @@
-/** `taskperf list`: the events, what they mean, and how exact they are here. */
-import { EVENTS, WAIT } from '../core/events.ts';
+/** `taskperf list`: every event by the name to write behind -e, what it means, and how exact times are here. */
 import { loadAddon } from '../node/addon.ts';
+import { catalogue } from '../node/events/catalogue.ts';
+import type { CatalogueEntry, CatalogueGroup } from '../node/events/catalogue.ts';
 import { UsageError } from './arguments.ts';
 
 /** Prints to stdout and returns the exit status. Throws UsageError on any argument but --help. */
@@ -14,12 +15,26 @@ export function list(args: readonly string[]): number {
 
 /** `watch` is how the addon sees preemption on this machine (Addon.watch), undefined where there is no addon. */
 export function listText(watch: number | undefined): string {
-  const width = Math.max(...EVENTS.map((event) => event.name.length));
-  const lines = EVENTS.map(({ id, name, unit, meaning }) => {
-    const note = id === WAIT || !meaning.includes('(estimated)') ? meaning : `${meaning} (estimated)`;
-    return `  ${name.padEnd(width)}  ${unit.padEnd(5)}  ${note}`;
-  });
-  return `${lines.join('\n')}\n\n${accuracyText(watch)}\n`;
+  const groups = catalogue();
+  const entries = groups.flatMap((group) => group.entries);
+  const width = Math.max(...entries.map((entry) => label(entry).length));
+  return `${groups.map((group) => groupText(group, width)).join('\n')}\n${accuracyText(watch)}\n`;
+}
+
+function groupText({ title, meaning, entries }: CatalogueGroup, width: number): string {
+  const lines = entries.map((entry) => `  ${label(entry).padEnd(width)}  ${entryText(entry)}\n`);
+  return `${title}: ${meaning}\n${lines.join('')}`;
+}
+
+function label({ name, aliases }: CatalogueEntry): string {
+  return [name, ...aliases].join(' OR ');
+}
+
+function entryText({ events }: CatalogueEntry): string {
+  const { unit, meaning, source } = events[0]!;
+  // No PMU of src/node counts the others.
+  const support = source.kind === 'fixed' ? '' : ' <not supported>';
+  return `${unit.padEnd(5)}  ${meaning}${support}`;
 }
 
 function accuracyText(watch: number | undefined): string {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The command `taskperf`: what it can do, one subcommand per file. */
 import fs from 'node:fs';
-import { nearest, UsageError } from './arguments.ts';
+import { nearest } from '../node/events/nearest.ts';
+import { UsageError } from './arguments.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
 import { list } from './list.ts';

@@ -15,6 +15,8 @@
 import { constants } from 'node:os';
 import type { Addon } from '../node/addon.ts';
 import type { PerfSpec } from '../node/events/event.ts';
+import { noUsage } from './os-usage.ts';
+import type { Usage } from './os-usage.ts';
 import type { SchedStat } from './os-proc.ts';
 
 /** PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK. Not the kernel's share: it is counted anyway, but may be refused. */
@@ -29,6 +31,15 @@ const TASK_CLOCK_SPEC: PerfSpec = {
 /** Descriptors that we take at most. */
 const COUNTERS_MAX = 4000;
 const { EACCES, EMFILE, ENOSYS, EPERM } = constants.errno;
+
+/** A count on a thread. */
+export interface Counter {
+  /** The part of the time in which it was counted, 0 to 1. */
+  readonly share: number;
+  /** It never goes back, and keeps its value when the thread has gone. */
+  read(): number;
+  close(): void;
+}
 
 export interface OpenOptions {
   /** Counts what the thread starts from now on, too. */
@@ -87,13 +98,16 @@ export class Kernel {
     return ns < 0 ? undefined : ns;
   }
 
-  /** CPU time of the processes that were waited for, undefined without the addon. */
-  waitedCpuNs(): number | undefined {
-    return this.#addon?.childrenCpu();
+  /** What the processes that were waited for have used, undefined without the addon. */
+  waited(): Usage | undefined {
+    if (this.#addon === null) return undefined;
+    const usage = noUsage();
+    this.#addon.childrenUsage(usage);
+    return usage;
   }
 }
 
-export class KernelCounter {
+export class KernelCounter implements Counter {
   /** As of the last reading; it never goes back. */
   value = 0;
   /** The part of the time in which it was counted, 0 to 1. */

@@ -8,58 +8,85 @@
  */
 import { constants } from 'node:os';
 import { EVENT_LINES } from '../core/layout.ts';
-import type { EventSource, PerfSpec } from '../node/events/event.ts';
-import { Kernel } from './os-counter.ts';
-import type { KernelCounter, OpenOptions } from './os-counter.ts';
+import type { EventSource, PerfSpec, RusageField } from '../node/events/event.ts';
+import type { Counter, Kernel, KernelCounter, OpenOptions } from './os-counter.ts';
+import { ProcCounter } from './os-usage.ts';
 
 export interface OsEvent {
   readonly line: number;
-  readonly spec: PerfSpec;
+  /** What perf_event_open counts; null: only `field` is. */
+  readonly spec: PerfSpec | null;
   /** Counted by registers. */
   readonly isHardware: boolean;
-  /** Without the kernel's part it is always 0. */
+  /** Without the kernel's part it would be something else, or nothing. */
   readonly needsKernel: boolean;
+  /** What serves where perf_event_open is refused. */
+  readonly field: RusageField | null;
 }
 
 const TYPE_SOFTWARE = 1;
-const { EACCES, EPERM } = constants.errno;
+const { EACCES, EPERM, ESRCH } = constants.errno;
 
 /** Those of the events that the kernel counts on any thread. */
 export function osEvents(sources: ReadonlyMap<{ readonly id: number }, EventSource>): OsEvent[] {
-  return [...sources].flatMap(([{ id }, source]) => {
+  return [...sources].flatMap(([{ id: line }, source]): OsEvent[] => {
+    if (source.kind === 'rusage') {
+      const { field } = source;
+      return [{ line, spec: null, isHardware: false, needsKernel: true, field }];
+    }
     if (source.kind !== 'perf') return [];
-    const { spec, fallback } = source;
-    return [{ line: id, spec, isHardware: spec.type !== TYPE_SOFTWARE, needsKernel: fallback !== undefined }];
+    const { spec, instead: field, kernelOnly } = source;
+    const isHardware = spec.type !== TYPE_SOFTWARE;
+    return [{ line, spec, isHardware, needsKernel: kernelOnly || field !== null, field }];
   });
 }
 
-/** Opens an event with the kernel's part, if that is permitted. */
+export interface Target {
+  readonly pid: number;
+  readonly tid: number;
+}
+
+/** Opens an event with the kernel's part, if that is permitted. What the first thread is refused all are. */
 export class EventOpener {
   /** Why an event is not counted, by line. */
   readonly refused: Map<number, number> = new Map();
+  /** Events that are read from /proc instead, by line. */
+  readonly fields: Map<number, RusageField> = new Map();
   isUserOnly = false;
   readonly #kernel: Kernel;
+  /** Lines that were opened once: a later refusal is that of one thread, not of the event. */
+  readonly #opened: Set<number> = new Set();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
   }
 
-  open(tid: number, event: OsEvent, options: OpenOptions): KernelCounter | undefined {
-    if (this.refused.has(event.line)) return undefined;
-    let counter = this.isUserOnly ? EACCES : this.#kernel.open(tid, event.spec, options);
-    if (isNoRight(counter) && !event.needsKernel) {
-      counter = this.#kernel.open(tid, { ...event.spec, excludeKernel: true }, options);
-      if (typeof counter !== 'number') this.isUserOnly ||= !event.spec.excludeKernel;
+  open(target: Target, event: OsEvent, options: OpenOptions): Counter | undefined {
+    const { line, field } = event;
+    if (this.refused.has(line)) return undefined;
+    if (!this.fields.has(line)) {
+      const counter = event.spec === null ? EACCES : this.#openPerf(target.tid, event, event.spec, options);
+      if (typeof counter !== 'number') {
+        this.#opened.add(line);
+        return counter;
+      }
+      // A thread that has gone says nothing about the event.
+      if (this.#opened.has(line) || counter === ESRCH) return undefined;
+      if (field === null) this.refused.set(line, counter);
+      else this.fields.set(line, field);
     }
-    if (typeof counter !== 'number') return counter;
-    // A thread that has gone says nothing about the event.
-    if (counter !== constants.errno.ESRCH) this.refused.set(event.line, counter);
-    return undefined;
+    return field === null || options.inherit === true
+      ? undefined
+      : new ProcCounter(target.pid, target.tid, field);
   }
-}
 
-function isNoRight(counter: KernelCounter | number): boolean {
-  return counter === EACCES || counter === EPERM;
+  #openPerf(tid: number, event: OsEvent, spec: PerfSpec, options: OpenOptions): KernelCounter | number {
+    const counter = this.isUserOnly ? EACCES : this.#kernel.open(tid, spec, options);
+    if ((counter !== EACCES && counter !== EPERM) || event.needsKernel) return counter;
+    const less = this.#kernel.open(tid, { ...spec, excludeKernel: true }, options);
+    if (typeof less !== 'number' && !spec.excludeKernel) this.isUserOnly = true;
+    return less;
+  }
 }
 
 /** The events of one thread, or of all when they are inherited. */
@@ -68,15 +95,15 @@ export class EventCounters {
   readonly values: Float64Array = new Float64Array(EVENT_LINES);
   /** The part of the time in which each was counted, of the lines that are. */
   readonly shares: Map<number, number> = new Map();
-  readonly #counters: Map<OsEvent, KernelCounter> = new Map();
+  readonly #counters: Map<OsEvent, Counter> = new Map();
   /** The least that was counted beside what the region had at the same time. */
   readonly #beside: Float64Array = new Float64Array(EVENT_LINES).fill(Infinity);
   #isComplete = false;
 
-  open(opener: EventOpener, tid: number, events: readonly OsEvent[], options: OpenOptions = {}): void {
+  open(opener: EventOpener, target: Target, events: readonly OsEvent[], options: OpenOptions = {}): void {
     for (const event of events) {
       if (this.#counters.has(event)) continue;
-      const counter = opener.open(tid, event, options);
+      const counter = opener.open(target, event, options);
       if (counter === undefined) continue;
       this.#counters.set(event, counter);
       this.shares.set(event.line, 1);

@@ -3,6 +3,7 @@ import { TASK_CLOCK } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import type { OsProcess, OsThread } from './os-process.ts';
 import type { OsThreads } from './os-threads.ts';
+import { fieldOf } from './os-usage.ts';
 import type { By, Tally, ThreadBooks } from './tally.ts';
 
 export interface Part {
@@ -36,9 +37,9 @@ function otherParts(one: OsProcess, { os, by, lines }: PartsContext): Part[] {
   const isByThread = by === 'thread';
   const threads = one.allThreads().map((thread): Part => {
     const row = isByThread ? `(thread ${thread.name} ${thread.tid} of ${one.pid})` : whole;
-    const isFirst = one === os.command && thread.tid === one.pid;
-    const ns = Math.max(0, thread.clock.cpuNs - (isFirst ? os.beforeNs : 0));
-    return { row, pid: one.pid, tid: thread.tid, thread: thread.name, values: valuesOf(ns, thread, lines) };
+    const values = valuesOf(thread.clock.cpuNs, thread, lines);
+    if (one === os.command && thread.tid === one.pid) takeBefore(values, os);
+    return { row, pid: one.pid, tid: thread.tid, thread: thread.name, values };
   });
   const row = isByThread ? `(short-lived threads of ${one.pid})` : whole;
   return [...threads, { row, pid: one.pid, tid: 0, thread: UNSEEN, values: valuesOf(one.unseenNs) }];
@@ -60,8 +61,8 @@ function nodeParts(one: OsProcess, books: readonly ThreadBooks[], { os, by, line
   }
   // Workers that came and went between two looks are in the region as well.
   const regionNs = books.reduce((sum, thread) => sum + thread.total[TASK_CLOCK]!, 0);
-  start[TASK_CLOCK]! += one.unseenNs - regionNs - (one === os.command ? os.beforeNs : 0);
-  start[TASK_CLOCK] = Math.max(0, start[TASK_CLOCK]!);
+  start[TASK_CLOCK] = Math.max(0, start[TASK_CLOCK]! + one.unseenNs - regionNs);
+  if (one === os.command) takeBefore(start, os);
   const helpers = threads
     .filter((thread) => !isJavaScript(thread))
     .map((thread): Part => {
@@ -70,6 +71,13 @@ function nodeParts(one: OsProcess, books: readonly ThreadBooks[], { os, by, line
       return { row, pid: one.pid, tid: thread.tid, thread: thread.name, values };
     });
   return [{ row: START, pid: one.pid, tid: one.pid, thread: START, values: start }, ...helpers];
+}
+
+/** Less what the process did before it was the command. */
+function takeBefore(values: Float64Array, os: OsThreads): void {
+  values[TASK_CLOCK] = Math.max(0, values[TASK_CLOCK]! - os.before[0]!);
+  for (const [line, field] of os.opener.fields)
+    values[line] = Math.max(0, values[line]! - fieldOf(os.before, field));
 }
 
 function valuesOf(taskClockNs: number, thread?: OsThread, lines: readonly number[] = []): Float64Array {

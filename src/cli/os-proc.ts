@@ -34,6 +34,19 @@ export function schedStatOf(pid: number, tid: number): SchedStat | undefined {
   return { cpuNs: Number(cpu), turns: Number(turns) };
 }
 
+/** Minor and major page faults of a thread. */
+export function faultsOf(pid: number, tid: number): [number, number] | undefined {
+  const fields = statOf(`/proc/${pid}/task/${tid}/stat`);
+  return fields === undefined ? undefined : [Number(fields[7]), Number(fields[9])];
+}
+
+/** How often a thread gave up its core, and how often it lost it. */
+export function switchesOf(pid: number, tid: number): [number, number] | undefined {
+  const text = readSmall(`/proc/${pid}/task/${tid}/status`) ?? '';
+  const found = /^voluntary_ctxt_switches:\s*(\d+)\nnonvoluntary_ctxt_switches:\s*(\d+)/m.exec(text);
+  return found === null ? undefined : [Number(found[1]), Number(found[2])];
+}
+
 /** Processes that the thread has started and that are still its children. */
 export function childrenOf(pid: number, tid: number): number[] {
   return numbersOf(readSmall(`/proc/${pid}/task/${tid}/children`) ?? '');
@@ -48,9 +61,7 @@ export function listsChildren(): boolean {
 export function childrenByParent(): Map<number, number[]> {
   const children = new Map<number, number[]>();
   for (const pid of processes()) {
-    // After the name, which may hold spaces and brackets: state, ppid.
-    const fields = readSmall(`/proc/${pid}/stat`)?.split(') ').at(-1)!.split(' ');
-    const parent = Number(fields?.[1] ?? 0);
+    const parent = Number(statOf(`/proc/${pid}/stat`)?.[1] ?? 0);
     const known = children.get(parent);
     if (known === undefined) children.set(parent, [pid]);
     else known.push(pid);
@@ -86,6 +97,11 @@ export function programOf(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/** The fields after the name, which may hold spaces and brackets: state, ppid … */
+function statOf(file: string): string[] | undefined {
+  return readSmall(file)?.split(') ').at(-1)!.split(' ');
 }
 
 function numbersOf(text: string): number[] {

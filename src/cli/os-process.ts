@@ -42,7 +42,7 @@ export class OsThread {
   openOnExec(): void {
     const { opener, events } = this.#counting;
     this.clock.openOnExec();
-    this.events.open(opener, this.tid, events, { onExec: true });
+    this.events.open(opener, this, events, { onExec: true });
   }
 
   /** false: it has gone. */
@@ -62,7 +62,7 @@ export class OsThread {
     if (!this.isJavaScript)
       this.events.open(
         opener,
-        this.tid,
+        this,
         events.filter((one) => mayCount || !one.isHardware),
       );
     this.events.read();
@@ -131,6 +131,10 @@ export class OsProcess {
 
   cpuNs(): number {
     return this.allThreads().reduce((sum, thread) => sum + thread.clock.cpuNs, this.unseenNs);
+  }
+
+  eventOf(line: number): number {
+    return this.allThreads().reduce((sum, thread) => sum + thread.events.values[line]!, 0);
   }
 
   /** false: it has gone. */

@@ -88,7 +88,7 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
 /** What is in the command's total and in nothing that was seen; at least 0. */
 function restOf(os: OsThreads, tally: Tally, seen: readonly Part[]): Float64Array {
   const rest = new Float64Array(EVENT_LINES);
-  for (const line of os.whole.shares.keys()) rest[line] = os.whole.values[line]!;
+  for (const { line } of os.events) rest[line] = os.totalOf(line) ?? 0;
   rest[TASK_CLOCK] = os.totalNs() ?? 0;
   const booked = [...seen.map((part) => part.values), ...tally.threads.map((thread) => thread.total)];
   return rest.map((value, line) => {
@@ -114,7 +114,7 @@ function stateOf(os: OsThreads, event: EventInfo): EventState | undefined {
   }
   const asked = os.events.find((one) => one.line === event.id);
   if (asked === undefined) return undefined;
-  const errno = os.opener.refused.get(event.id) ?? os.kernel.refused;
+  const errno = os.opener.refused.get(event.id) ?? 0;
   if (errno !== 0) return { ...exact, supported: false, reason: errnoText(errno), share: 0 };
   const share = os.whole.shares.get(event.id) ?? 1;
   if (share < 1) return { ...exact, kind: 'scaled', reason: SCALED_TEXT, share };

@@ -12,6 +12,8 @@
  * of a core.
  */
 import path from 'node:path';
+import { fieldOf, noUsage } from './os-usage.ts';
+import type { Usage } from './os-usage.ts';
 import type { Addon } from '../node/addon.ts';
 import { Kernel } from './os-counter.ts';
 import { EventCounters, EventOpener } from './os-events.ts';
@@ -58,8 +60,8 @@ export class OsThreads {
   readonly ended: OsProcess[] = [];
   /** Processes that found no room in the list. */
   dropped = 0;
-  /** CPU time that the command's process had used before it became the command. */
-  beforeNs = 0;
+  /** What the command's process had used before it became the command. */
+  before: Usage = noUsage();
   /** Of the command itself. */
   command: OsProcess | undefined;
   readonly isVisible: boolean = process.platform === 'linux' && hasProc();
@@ -71,7 +73,7 @@ export class OsThreads {
   #strangers: ReadonlySet<number> = new Set();
   #looks = 0;
   readonly #counting: Counting;
-  readonly #waitedNs: number | undefined;
+  readonly #waited: Usage | undefined;
   #timer: NodeJS.Timeout | undefined;
   #restMs = LOOK_MS_FIRST;
 
@@ -82,7 +84,7 @@ export class OsThreads {
     this.kernel = new Kernel(addon);
     this.opener = new EventOpener(this.kernel);
     this.#counting = { kernel: this.kernel, opener: this.opener, events };
-    this.#waitedNs = this.kernel.waitedCpuNs();
+    this.#waited = this.kernel.waited();
   }
 
   /** The command's process is there. `isHeld`: it waits for our word to exec, so it is counted from there on. */
@@ -91,21 +93,23 @@ export class OsThreads {
     this.command = new OsProcess(this.#counting, pid);
     // Should it end before our first look, this is its name: as long as the kernel's.
     this.command.threads.get(pid)!.name = path.basename(file).slice(0, NAME_LENGTH_MAX);
-    this.whole.open(this.opener, pid, this.events, { inherit: true, onExec: isHeld });
+    this.whole.open(this.opener, { pid, tid: pid }, this.events, { inherit: true, onExec: isHeld });
     if (isHeld) this.command.threads.get(pid)!.openOnExec();
     this.processes.set(pid, this.command);
   }
 
   /** It runs: looks from now on until `stop`. */
-  follow(beforeNs: number): void {
+  follow(before: Usage): void {
     const { command } = this;
     if (command === undefined) return;
-    this.beforeNs = beforeNs;
-    command.threads.get(command.pid)!.clock.began(beforeNs);
+    this.before = before;
+    command.threads.get(command.pid)!.clock.began(before[0]!);
     const next = (): void => {
-      const startMs = performance.now();
+      const start = process.cpuUsage();
       this.look();
-      const tookMs = performance.now() - startMs;
+      // Its CPU time: where others keep the cores busy a look lasts longer, and costs no more.
+      const { user, system } = process.cpuUsage(start);
+      const tookMs = (user + system) / 1000;
       this.#restMs = Math.min(this.#restMs * 2, LOOK_MS_MAX);
       this.#timer = setTimeout(next, Math.max(this.#restMs, tookMs * REST_FACTOR));
     };
@@ -176,10 +180,23 @@ export class OsThreads {
 
   /** CPU time of the whole command, after `stop`; undefined where the kernel's figure is not to be had. */
   totalNs(): number | undefined {
-    if (this.#waitedNs === undefined) return undefined;
-    const waitedNs = this.kernel.waitedCpuNs()! - this.#waitedNs - this.beforeNs;
-    return this.ended
-      .filter((one) => one.isOrphan)
-      .reduce((sum, one) => sum + one.cpuNs(), Math.max(waitedNs, 0));
+    const waited = this.#waitedOf((usage) => usage[0]!);
+    if (waited === undefined) return undefined;
+    return this.ended.filter((one) => one.isOrphan).reduce((sum, one) => sum + one.cpuNs(), waited);
+  }
+
+  /** The same of another event; undefined where only the threads tell. */
+  totalOf(line: number): number | undefined {
+    const field = this.opener.fields.get(line);
+    if (field === undefined) return this.whole.shares.has(line) ? this.whole.values[line] : undefined;
+    const waited = this.#waitedOf((usage) => fieldOf(usage, field));
+    if (waited === undefined) return undefined;
+    return this.ended.filter((one) => one.isOrphan).reduce((sum, one) => sum + one.eventOf(line), waited);
+  }
+
+  #waitedOf(part: (usage: Usage) => number): number | undefined {
+    const now = this.kernel.waited();
+    if (this.#waited === undefined || now === undefined) return undefined;
+    return Math.max(0, part(now) - part(this.#waited) - part(this.before));
   }
 }

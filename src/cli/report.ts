@@ -7,7 +7,7 @@ import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import type { OtherRow, Others } from './os-rows.ts';
 import { scalingOf } from './scaling.ts';
-import type { By, Row, Tally } from './tally.ts';
+import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
 /** How the command ended: one of code and signal is set. */
@@ -76,6 +76,11 @@ export function systemRows({ tally, others }: Report): OtherRow[] {
 /** What all threads of the command used. */
 export function totalOf({ tally, others }: Report): Float64Array {
   return sumOf([...tally.threads.map((thread) => thread.total), ...others.threads.map((one) => one.values)]);
+}
+
+/** Some process of the command counted it. */
+export function isCounted({ id }: EventInfo, processes: readonly ProcessFacts[]): boolean {
+  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 export function sumOf(lines: readonly Float64Array[]): Float64Array {

@@ -1,11 +1,10 @@
 /** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
 import { TaskperfError } from '../core/errors.ts';
-import type { EventInfo } from '../core/events.ts';
+import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
 import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
-import { documentOf } from './document.ts';
-import { loadAddon } from '../node/addon.ts';
+import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
 import { SESSION_MARK, childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
@@ -14,11 +13,11 @@ import { othersOf } from './os-rows.ts';
 import type { Others } from './os-rows.ts';
 import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
+import { checkPermitted } from './preflight.ts';
 import { RegionSession } from './regions.ts';
-import { endingText } from './report.ts';
+import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { renderTable } from './table.ts';
-import type { Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -32,6 +31,7 @@ export async function stat(args: readonly string[]): Promise<number> {
     process.stdout.write(STAT_HELP);
     return 0;
   }
+  checkPermitted(options.asked.named, loadAddon());
   const output = new Output(options.output, options.color, process.env);
   try {
     return await run(options, output);
@@ -67,7 +67,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     morePids: () => session.pids(),
     onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
   });
-  system.follow(child.beforeNs);
+  system.follow(child.before);
   const intervals = session.intervalCollector && new Intervals(session, session.intervalCollector, events);
   const stop = watch(
     session,
@@ -90,7 +90,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     ended,
     elapsedNs,
     events: events.filter(
-      (event) => !asked.optional.has(event) || isCounted(event, tally) || others.lines.includes(event.id),
+      (event) =>
+        !asked.optional.has(event) || isCounted(event, tally.processes) || others.lines.includes(event.id),
     ),
     explicitEvents: options.explicitEvents,
     by,
@@ -104,7 +105,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
       dropped: intervals?.dropped ?? 0,
     }),
   };
-  print(report, intervals, { options, output });
+  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
 }
 
@@ -170,10 +171,6 @@ function notesOf(
   }
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
-}
-
-function isCounted({ id }: EventInfo, { processes }: Tally): boolean {
-  return processes.some(({ eventBits }) => (eventBits & (1 << id)) !== 0);
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */

@@ -6,7 +6,7 @@
  * task alone.
  */
 import { COUNTING, EVENT_MASK, SAMPLING } from './counter.ts';
-import type { ContextHandle, CpuState } from './cpu-state.ts';
+import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { CPU_CLOCK, LATE, TASK_CLOCK, TASK_SWITCHES, WAIT } from './events.ts';
 import { NT_F64_SUM, nameTotalF64 } from './layout.ts';
 import { disableSpent, sample } from './sampling.ts';
@@ -69,6 +69,20 @@ export function addLine(s: CpuState, event: number): void {
   charge(s);
   s.f64[s.lastAt + event] = s.raw[event]!;
   if (!s.lines.includes(event)) s.lines = Int32Array.of(...s.lines, event);
+  endChange(s);
+}
+
+/**
+ * Adds what is only now known to have been the task's, whether it runs or not. For what the PMU learns of late: its
+ * readings of that event must not contain it.
+ */
+export function credit(s: CpuState, task: TaskHandle, event: number, amount: number): void {
+  beginChange(s);
+  s.f64[s.totalAt + event]! += amount;
+  s.f64[(task === s.root ? s.unattributedAt : s.tasksAt) + event]! += amount;
+  const context = s.i32[s.taskContextAt + (task << 4)]!;
+  if (context > 0) addEvent(s, context, event, amount);
+  if (s.threadContext !== 0) addEvent(s, s.threadContext, event, amount);
   endChange(s);
 }
 

@@ -4,7 +4,10 @@
 import { createRequire } from 'node:module';
 import {
   CPU_CLOCK,
+  EVENT_FAILED,
   EVENT_LINES,
+  EVENT_ROW_BYTES,
+  H_BYTE_EVENTS,
   TASK_CLOCK,
   T_CHARGING,
   T_F64_BOUNDARIES,
@@ -16,10 +19,11 @@ import {
   T_F64_UNATTRIBUTED,
   T_RESUME,
   T_TURN,
+  V_FLAGS,
   assert,
 } from '../core/index.ts';
 
-import type { PerfSpec, SingleSource } from './events/event.ts';
+import type { PerfSpec, RusageField, V8Count } from './events/event.ts';
 
 /** f64 offsets within the native words of a thread slot (native/boundary.h). */
 export const NATIVE_NOW: number = 0;
@@ -27,7 +31,7 @@ export const NATIVE_WOKE: number = 1;
 export const NATIVE_SECTION: number = 2;
 
 /** Single counts of addSource, in the order of native/sources.h. */
-export const SINGLE_SOURCES: readonly SingleSource[] = [
+export const SINGLE_SOURCES: readonly (RusageField | V8Count)[] = [
   'page-faults',
   'minor-faults',
   'major-faults',
@@ -64,6 +68,8 @@ export interface Addon {
    * refused, 0], or [0, events, bits]: 1 it is on the PMU now, 2 it can be read in user space.
    */
   addGroup(lines: Int32Array, specs: BigUint64Array, missedLine: number): [number, number, number];
+  /** As addGroup, only to see what it answers: the group is closed again. Needs no `open`. */
+  tryGroup(specs: BigUint64Array): [number, number, number];
   /** Undoes the last addGroup. */
   removeGroup(): void;
   /** Calls of read(2) for counts so far. */
@@ -87,8 +93,11 @@ export interface Addon {
   /** Value, ns enabled and ns running into the first three; 0 or an errno. Works after the end of the thread, too. */
   perfRead(fd: number, into: Float64Array): number;
   perfClose(fd: number): void;
-  /** CPU time in ns of the children that were waited for, and of theirs; in steps of 1 us. */
-  childrenCpu(): number;
+  /**
+   * What the children that were waited for have used, and theirs: CPU time in ns (in steps of 1 us), minor and major
+   * faults, voluntary and involuntary switches, into the first five.
+   */
+  childrenUsage(into: Float64Array): void;
   /** CPU time in ns of all threads that a process has and had, or a negative errno. */
   processCpu(pid: number): number;
 }
@@ -121,6 +130,10 @@ function assertSameLayout(native: Record<string, unknown>): void {
     ['EVENT_LINES', EVENT_LINES],
     ['F64_CHARGEABLE', T_F64_CHARGEABLE],
     ['F64_NATIVE', T_F64_NATIVE],
+    ['WORD_EVENT_TABLE', H_BYTE_EVENTS / 4],
+    ['EVENT_ROW_WORDS', EVENT_ROW_BYTES / 4],
+    ['WORD_EVENT_FLAGS', V_FLAGS],
+    ['FLAG_EVENT_FAILED', EVENT_FAILED],
     ['LINE_TASK_CLOCK', TASK_CLOCK],
     ['LINE_CPU_CLOCK', CPU_CLOCK],
   ];

@@ -1,7 +1,7 @@
 /**
  * The same partition without the addon: wall time from JavaScript's clock, idle time from the event loop's own
  * statistics. CPU time is estimated as wall time that was not idle; preemption cannot be seen. Every value is marked
- * estimated.
+ * estimated, and so is whatever else is counted here (js-sources.ts).
  */
 import { performance } from 'node:perf_hooks';
 import {
@@ -19,8 +19,17 @@ import {
 import type { Pmu, Region } from '../core/index.ts';
 import { NATIVE_NOW, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
 
+/** A count that only grows, its line, and its value at the last reading. */
+interface Source {
+  readonly line: number;
+  readonly read: () => number;
+  last: number;
+}
+
 export class JsClockPmu implements Pmu {
-  readonly events: readonly number[] = [TASK_CLOCK, CPU_CLOCK];
+  /** Grows with the sources that are added. */
+  readonly events: number[] = [TASK_CLOCK, CPU_CLOCK];
+  #sources: Source[] = [];
   readonly #region: Region;
   readonly #f64: Float64Array;
   readonly #i32: Int32Array;
@@ -47,13 +56,36 @@ export class JsClockPmu implements Pmu {
     this.#i32[this.#charging] = 1;
   }
 
+  /** Counts one more event: `read` at every reading, null for one that is credited from outside. */
+  addSource(line: number, read: (() => number) | null): void {
+    this.events.push(line);
+    if (read !== null) this.#sources.push({ line, read, last: read() });
+  }
+
+  /** Only the clocks count. */
+  forgetSources(): void {
+    this.events.length = 2;
+    this.#sources = [];
+  }
+
+  /** Adds what is only now known to have come in the loop's own time. */
+  addToLoop(line: number, amount: number): void {
+    this.#f64[this.#slot + T_F64_LOOP + line]! += amount;
+    this.#f64[this.#slot + T_F64_TOTAL + line]! += amount;
+  }
+
+  /** When the last reading was taken. */
+  get now(): number {
+    return this.#last;
+  }
+
   read(raw: Float64Array): number {
     const now = this.#account();
     if (this.#inLoop) this.#f64[this.#native + NATIVE_SECTION] = now;
     this.#inLoop = false;
     this.#i32[this.#charging] = 1;
-    raw[TASK_CLOCK] = this.#f64[this.#slot + T_F64_CHARGEABLE + TASK_CLOCK]!;
-    raw[CPU_CLOCK] = this.#f64[this.#slot + T_F64_CHARGEABLE + CPU_CLOCK]!;
+    const chargeable = this.#slot + T_F64_CHARGEABLE;
+    for (const event of this.events) raw[event] = this.#f64[chargeable + event]!;
     return now;
   }
 
@@ -80,17 +112,20 @@ export class JsClockPmu implements Pmu {
       f64[this.#native + NATIVE_WOKE] = now;
     }
     const busy = elapsed - idled;
-    if (this.#inLoop) {
-      f64[slot + T_F64_LOOP + TASK_CLOCK]! += busy;
-      f64[slot + T_F64_LOOP + CPU_CLOCK]! += busy;
-      f64[slot + T_F64_TOTAL + TASK_CLOCK]! += busy;
-      f64[slot + T_F64_TOTAL + CPU_CLOCK]! += busy;
-    } else {
-      f64[slot + T_F64_CHARGEABLE + TASK_CLOCK]! += busy;
-      f64[slot + T_F64_CHARGEABLE + CPU_CLOCK]! += busy;
+    this.#book(TASK_CLOCK, busy);
+    this.#book(CPU_CLOCK, busy);
+    for (const source of this.#sources) {
+      const value = source.read();
+      this.#book(source.line, value - source.last);
+      source.last = value;
     }
     f64[this.#native + NATIVE_NOW] = now;
     return now;
+  }
+
+  #book(line: number, amount: number): void {
+    if (this.#inLoop) this.addToLoop(line, amount);
+    else this.#f64[this.#slot + T_F64_CHARGEABLE + line]! += amount;
   }
 }
 

@@ -7,7 +7,8 @@
  */
 import { constants } from 'node:os';
 import type { Addon } from './addon.ts';
-import type { PerfSpec } from './events/event.ts';
+import type { PerfSource, PerfSpec } from './events/event.ts';
+import { PERF_TYPE_SOFTWARE } from './events/known.ts';
 
 const { EACCES, EINVAL, ENOSPC, EPERM } = constants.errno;
 
@@ -24,8 +25,8 @@ export interface Candidate {
   readonly spec: PerfSpec;
   /** Counted by the kernel's own code, not by registers: it never has to wait for one. */
   readonly isSoftware: boolean;
-  /** Something else counts it, the kernel's part included, where perf_event_open may not. */
-  readonly hasFallback: boolean;
+  /** Of no use without the kernel's part: it happens there, or something else counts it whole. */
+  readonly needsKernel: boolean;
 }
 
 /** What became of an event: `errno` 0, or why it is not counted. */
@@ -44,20 +45,26 @@ interface Attempt {
   readonly isOn: boolean;
 }
 
+/** The candidate of an event that perf_event_open counts. */
+export function candidateOf({ spec, instead, kernelOnly }: PerfSource, line: number): Candidate {
+  const isSoftware = spec.type === PERF_TYPE_SOFTWARE;
+  return { line, spec, isSoftware, needsKernel: instead !== null || kernelOnly };
+}
+
 export class KernelGroups {
   readonly outcomes: Map<Candidate, Outcome> = new Map();
   /** Groups with hardware events: more than one take turns on the PMU. */
   hardwareGroups = 0;
   /** A group was opened that could not get on the PMU, since others hold registers: it has to wait for its turn. */
   isWaiting = false;
-  readonly #addon: Addon;
+  readonly #addon: Pick<Addon, 'addGroup' | 'removeGroup'>;
   readonly #missedLine: (group: number) => number;
   #groups = 0;
   /** The kernel's part may not be counted: known after the first refusal. */
   #isUserOnly = false;
 
   /** `missedLine` gives the line for the ns in which kernel group number `group` was not on the PMU. */
-  constructor(addon: Addon, missedLine: (group: number) => number) {
+  constructor(addon: Pick<Addon, 'addGroup' | 'removeGroup'>, missedLine: (group: number) => number) {
     this.#addon = addon;
     this.#missedLine = missedLine;
   }
@@ -67,7 +74,7 @@ export class KernelGroups {
     const members = events.filter((event) => !this.outcomes.has(event));
     if (members.length === 0) return;
     const { errno, refused, isOn } = this.#tryWithLess(members);
-    if (errno !== 0 && members[refused]!.hasFallback) {
+    if (errno !== 0 && members[refused]!.needsKernel) {
       this.#refuse(members[refused]!, errno);
       this.openGroup(members);
     } else if (errno !== 0) {
@@ -125,14 +132,14 @@ export class KernelGroups {
     }
   }
 
-  /** Without the kernel's part if that is not permitted; what something else counts in full is refused then. */
+  /** Without the kernel's part if that is not permitted; what is of no use so is refused then. */
   #tryWithLess(events: readonly Candidate[]): Attempt {
     if (!this.#isUserOnly) {
       const attempt = this.#try(events);
       if (attempt.errno !== EACCES && attempt.errno !== EPERM) return attempt;
       this.#isUserOnly = true;
     }
-    const spared = events.findIndex(({ hasFallback, spec }) => hasFallback && !spec.excludeKernel);
+    const spared = events.findIndex(({ needsKernel, spec }) => needsKernel && !spec.excludeKernel);
     if (spared >= 0) return { errno: EACCES, refused: spared, isOn: false };
     return this.#try(events);
   }
@@ -145,7 +152,8 @@ export class KernelGroups {
     const [errno, refused, bits] = this.#addon.addGroup(lines, this.#words(events), missed);
     if (errno !== 0) return { errno, refused, isOn: false };
     this.#groups++;
-    const isOn = (bits & IS_ON) !== 0;
+    // While a group of ours holds registers the next cannot tell whether it would get on without it.
+    const isOn = (bits & IS_ON) !== 0 || this.hardwareGroups > 0;
     if (hasHardware) this.hardwareGroups++;
     for (const event of events) {
       const isUserOnly = this.#isUserOnly && !event.spec.excludeKernel;

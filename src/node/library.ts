@@ -204,7 +204,7 @@ export function openCounter(options: CounterOptions): Counter {
   const thread = currentThread();
   const task = options.thread === true ? null : (options.task ?? currentTask());
   thread.count();
-  if (task?.parent === null) thread.countRoot();
+  if (task === null || task.parent === null) thread.countRoot();
   try {
     const line = thread.requireLine(event);
     const attributes = attributesOf(options, task);
@@ -229,7 +229,7 @@ function openMissed(thread: Thread, line: number, attributes: Attributes): numbe
 
 /** @throws TaskperfError ENOENT (unknown), EINVAL (not one event). */
 function resolved(name: string): ResolvedEvent {
-  const events = parseEvents(name).flatMap((group) => group.events);
+  const events = parseEvents(name).flat();
   if (events.length === 1) return events[0]!;
   const message = `"${name}" names ${events.length} events: a counter has one, openGroup opens several`;
   throw new TaskperfError('EINVAL', message, name);

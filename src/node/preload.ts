@@ -23,15 +23,15 @@ export function start(): void {
     name: isMainThread ? 'main' : `worker ${threadId}`,
   });
   const groups = parseEvents(asked);
-  thread.sources?.open(groups);
-  for (const event of groups.flatMap(({ events }) => events)) {
+  thread.sources.open(groups);
+  for (const event of groups.flat()) {
     const counted = thread.lineOf(event);
     // The tool misses its bit in H_EVENTS, and says <not supported>.
     if (counted.errno !== 0) continue;
     countOnRoot(thread, counted.line);
     Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
   }
-  for (const line of thread.sources?.missedLines() ?? []) countOnRoot(thread, line);
+  for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
   thread.count();
   calibrateSwitch(thread.cpu);
   new HttpTasks(thread).install();

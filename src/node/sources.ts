@@ -11,21 +11,21 @@ import {
   V_ERRNO,
   V_FLAGS,
   V_MISSED,
+  assert,
   eventRowWord,
   lineOf,
 } from '../core/index.ts';
 import type { Cpu, Region } from '../core/index.ts';
 import { SINGLE_SOURCES } from './addon.ts';
 import type { Addon } from './addon.ts';
-import type { EventGroup, ResolvedEvent, SingleSource } from './events/event.ts';
-import { KernelGroups } from './kernel-groups.ts';
+import type { EventGroup, ResolvedEvent, RusageField, V8Count } from './events/event.ts';
+import { KernelGroups, candidateOf } from './kernel-groups.ts';
 import type { Candidate, Outcome } from './kernel-groups.ts';
 import type { NativePmu } from './native-pmu.ts';
 
-const { EACCES, ENOSPC, EPERM } = constants.errno;
-const PERF_TYPE_SOFTWARE = 1;
+const { ENOSPC } = constants.errno;
 /** Known by difference of the used heap, not allocation by allocation. */
-const ESTIMATED: ReadonlySet<SingleSource> = new Set(['alloc-bytes', 'external-bytes']);
+const ESTIMATED: ReadonlySet<RusageField | V8Count> = new Set(['alloc-bytes', 'external-bytes']);
 
 /** What an event is counted on: its line, or the errno that says why it is not. */
 export interface Counted {
@@ -52,16 +52,15 @@ export class Sources {
 
   /** Counts these from now on; those that are counted already stay as they are. */
   open(groups: readonly EventGroup[]): void {
-    const loose: ResolvedEvent[] = [];
+    const all = groups.flat();
     // Before any line is taken for something else: the tool has numbered the events in this order, too.
-    for (const event of this.#unknown(groups.flatMap(({ events }) => events))) this.#line(event);
-    for (const { events, isExplicit } of groups) {
-      if (isExplicit && events.length > 1) this.#openPerf(this.#unknown(events), true);
-      else loose.push(...events);
+    for (const event of this.#unknown(all)) this.#line(event);
+    for (const group of groups) if (group.length > 1) this.#openPerf(this.#unknown(group), true);
+    this.#openPerf(this.#unknown(all), false);
+    for (const event of this.#unknown(all)) {
+      if (event.source.kind === 'rusage') this.#openSingle(event, event.source.field);
+      if (event.source.kind === 'v8') this.#openSingle(event, event.source.count);
     }
-    this.#openPerf(this.#unknown(loose), false);
-    for (const event of this.#unknown([...loose, ...groups.flatMap((group) => group.events)]))
-      if (event.source.kind === 'single') this.#openSingle(event, event.source.source);
   }
 
   /** Undefined for what was never asked for. */
@@ -105,9 +104,7 @@ export class Sources {
     for (const event of events) {
       if (event.source.kind !== 'perf') continue;
       const line = this.#line(event);
-      const { spec, fallback } = event.source;
-      const isSoftware = spec.type === PERF_TYPE_SOFTWARE;
-      if (line > 0) wanted.set({ line, spec, isSoftware, hasFallback: fallback !== undefined }, event);
+      if (line > 0) wanted.set(candidateOf(event.source, line), event);
     }
     const candidates = [...wanted.keys()];
     if (candidates.length === 0) return;
@@ -118,18 +115,20 @@ export class Sources {
 
   #settle(candidate: Candidate, event: ResolvedEvent): void {
     const outcome = this.#groups.outcomes.get(candidate)!;
-    const fallback = event.source.kind === 'perf' ? event.source.fallback : undefined;
-    if (fallback !== undefined && (outcome.errno === EACCES || outcome.errno === EPERM)) {
-      this.#openSingle(event, fallback);
+    assert(event.source.kind === 'perf', 'only events of the kernel are in its groups');
+    const { instead, coreType } = event.source;
+    if (instead !== null && outcome.errno !== 0) {
+      this.#openSingle(event, instead);
       return;
     }
     this.#note(event, { line: candidate.line, errno: outcome.errno }, flagsOf(outcome));
-    if (outcome.errno !== 0 || candidate.isSoftware) return;
+    // Time on cores of another kind is not time that it missed.
+    if (outcome.errno !== 0 || candidate.isSoftware || coreType !== null) return;
     const missed = this.#missedLine(outcome.group);
     if (missed > 0) this.#region.i32[eventRowWord(candidate.line) + V_MISSED] = missed + 1;
   }
 
-  #openSingle(event: ResolvedEvent, source: SingleSource): void {
+  #openSingle(event: ResolvedEvent, source: RusageField | V8Count): void {
     const line = this.#line(event);
     if (line < 0) return;
     const errno = this.#addon.addSource(SINGLE_SOURCES.indexOf(source), line);

@@ -7,7 +7,10 @@
 import { constants } from 'node:os';
 import {
   Cpu,
+  EVENT_FAILED,
   Names,
+  V_FLAGS,
+  eventRowWord,
   isSoftware,
   nameText,
   T_CHARGING,
@@ -27,6 +30,7 @@ import type { ResolvedEvent } from './events/event.ts';
 import { Sources } from './sources.ts';
 import type { Counted } from './sources.ts';
 import { JsClockPmu } from './js-clock-pmu.ts';
+import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
 import { refusalOf } from './refusal.ts';
 import { Task, livingAncestor } from './task.ts';
@@ -45,14 +49,16 @@ export class Thread implements Scheduler {
   readonly words: Int32Array;
   readonly charging: number;
   running: Task;
-  /** What is counted beside the clocks; null without the addon. */
-  readonly sources: Sources | null;
+  /** What is counted beside the clocks. */
+  readonly sources: Sources | JsSources;
   readonly #memory: ProcessRegion;
   readonly #native: number;
   readonly #frames: FrameCarrier | null;
   readonly #carrier: Carrier;
   readonly #addon: Addon | null;
   readonly #clock: NativePmu | null;
+  /** The sources where there is no addon. */
+  readonly #guesses: JsSources | null;
   readonly #resume: number;
   readonly #turn: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
@@ -69,12 +75,13 @@ export class Thread implements Scheduler {
   constructor(memory: ProcessRegion, identity: ThreadIdentity) {
     const { region, addon } = memory;
     this.#memory = memory;
-    const clock = addon === null ? null : new NativePmu(addon, memory);
-    const pmu = clock ?? new JsClockPmu(region);
-    this.#clock = clock;
+    const pmu = addon === null ? new JsClockPmu(region) : new NativePmu(addon, memory);
+    this.#clock = pmu instanceof NativePmu ? pmu : null;
     this.cpu = new Cpu(region, pmu, { ...identity, tid: addon?.threadId() ?? 0 });
-    this.sources =
-      addon === null || clock === null ? null : new Sources({ addon, region, pmu: clock, cpu: this.cpu });
+    const { cpu } = this;
+    const guesses = pmu instanceof JsClockPmu ? new JsSources({ region, pmu, cpu }) : null;
+    this.#guesses = guesses;
+    this.sources = guesses ?? new Sources({ addon: addon!, region, pmu: this.#clock!, cpu });
     this.names = new Names(region);
     this.unnamed = this.names.intern('(in flight)');
     this.words = region.i32;
@@ -88,7 +95,7 @@ export class Thread implements Scheduler {
     this.root = new Task(this.cpu.root, null, this.names.intern(identity.name));
     this.running = this.root;
     this.#frames = addon === null ? null : FrameCarrier.create(this, addon);
-    const onLeave = pmu instanceof JsClockPmu ? (): void => pmu.leave() : null;
+    const onLeave = guesses === null ? null : (): void => guesses.left();
     this.#carrier = this.#frames ?? new HookCarrier(this, onLeave);
   }
 
@@ -116,7 +123,7 @@ export class Thread implements Scheduler {
     this.#carrier.uninstall();
     this.#memory.addon?.uninstall();
     // Counters of the kernel cost the thread something at every wake-up, whether they are read or not.
-    this.sources?.close();
+    this.sources.close();
     this.#restIfUnused();
   }
 
@@ -146,6 +153,7 @@ export class Thread implements Scheduler {
     this.words[this.#resume] = 1;
     if (task !== this.running) this.#switchTo(task);
     else if (addon === null) this.cpu.fold();
+    this.#guesses?.entered(task);
     // A switch may need no reading (lazy, or late work of the same name goes on): the flag must not wait for a later
     // one, which would begin the task's slice somewhere in the middle of somebody else's.
     if (addon !== null && this.words[this.#resume] !== 0) addon.charge();
@@ -163,7 +171,7 @@ export class Thread implements Scheduler {
 
   /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
   requireLine(event: ResolvedEvent): number {
-    this.sources?.open([{ events: [event], isExplicit: false }]);
+    this.sources.open([[event]]);
     const { line, errno } = this.lineOf(event);
     if (errno !== 0) throw refusalOf(event.name, errno);
     return line;
@@ -171,17 +179,22 @@ export class Thread implements Scheduler {
 
   /** Counts events of the kernel as one group from now on. */
   countTogether(events: readonly ResolvedEvent[]): void {
-    this.sources?.open([{ events, isExplicit: true }]);
+    this.sources.open([events]);
   }
 
   /** The line of the ns in which the event of this line was not on the PMU; 0: it always is. */
   missedLineOf(line: number): number {
-    return this.sources?.missedLineOf(line) ?? 0;
+    return this.sources.missedLineOf(line);
+  }
+
+  /** The kernel has stopped counting the event of this line: its values stand still. */
+  hasFailed(line: number): boolean {
+    return (this.words[eventRowWord(line) + V_FLAGS]! & EVENT_FAILED) !== 0;
   }
 
   /** Where the event is counted on this thread, or the errno that says why it is not. */
   lineOf(event: ResolvedEvent): Counted {
-    const counted = this.sources?.find(event);
+    const counted = this.sources.find(event);
     if (counted !== undefined) return counted;
     if (event.source.kind !== 'fixed') return { line: -1, errno: constants.errno.ENOSYS };
     const { line } = event.source;

@@ -104,6 +104,7 @@ test('the document has the fields of schema taskperf.stat/1, schema first', () =
     kind: 'exact',
     supported: true,
     reason: null,
+    countedShare: 1,
   });
   assert.deepEqual(document.threads, [
     {

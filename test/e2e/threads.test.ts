@@ -142,7 +142,9 @@ describe('a program that is not Node.js', { skip: noBurner }, () => {
 
   test('processes that their parent has left are found and followed', () => {
     // It has gone before we look for the first time.
-    const script = `("${burner}" 50 1 700 > /dev/null &); sleep 1.5`;
+    const done = path.join(directory, 'done');
+    const script = `(sh -c '"${burner}" 50 1 700; touch "${done}"' > /dev/null &)
+      while [ ! -e "${done}" ]; do sleep 0.1; done`;
     const { document } = stat([], ['sh', '-c', script]);
     assertBooks(document);
     // The thread's 50 and the main thread's 700; the child's 1 is a process of its own.
