@@ -17,6 +17,7 @@ import type { Addon } from '../node/addon.ts';
 import type { PerfSpec } from '../node/events/event.ts';
 import { noUsage } from './os-usage.ts';
 import type { Usage } from './os-usage.ts';
+import { openFilesMax } from './os-proc.ts';
 import type { SchedStat } from './os-proc.ts';
 
 /** PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK. Not the kernel's share: it is counted anyway, but may be refused. */
@@ -28,8 +29,6 @@ const TASK_CLOCK_SPEC: PerfSpec = {
   excludeUser: false,
   excludeKernel: true,
 };
-/** Descriptors that we take at most. */
-const COUNTERS_MAX = 4000;
 const { EACCES, EMFILE, ENOSYS, EPERM } = constants.errno;
 
 /** A count on a thread. */
@@ -75,7 +74,7 @@ export class Kernel {
     { inherit = false, onExec = false }: OpenOptions,
   ): KernelCounter | number {
     if (this.refused !== 0) return this.refused;
-    if (this.#open >= COUNTERS_MAX) return EMFILE;
+    if (this.#open >= openFilesMax() / 2) return EMFILE;
     const fd = this.#addon!.perfOpen(tid, spec, inherit, onExec);
     if (fd < 0) return -fd;
     this.#open++;

@@ -137,6 +137,7 @@ export class EventCounters {
       this.#counters.delete(event);
       this.shares.delete(event.line);
       this.values[event.line] = 0;
+      this.#beside[event.line] = Infinity;
     }
   }
 

@@ -15,7 +15,7 @@ export interface SchedStat {
 
 /** Is there anything to read at all? */
 export function hasProc(): boolean {
-  return schedStatOf(process.pid, process.pid) !== undefined;
+  return readSmall(`/proc/self/task/${process.pid}/schedstat`) !== undefined;
 }
 
 /** Threads of a process, undefined when it is gone. A process that has ended keeps its first until it is waited for. */
@@ -27,8 +27,13 @@ export function threadsOf(pid: number): number[] | undefined {
   }
 }
 
-export function schedStatOf(pid: number, tid: number): SchedStat | undefined {
-  const text = readSmall(`/proc/${pid}/task/${tid}/schedstat`);
+export function schedStatFile(pid: number, tid: number): ProcFile {
+  return new ProcFile(`/proc/${pid}/task/${tid}/schedstat`);
+}
+
+/** Undefined when the thread has gone. */
+export function schedStatIn(file: ProcFile): SchedStat | undefined {
+  const text = file.read();
   if (text === undefined || text === '') return undefined;
   const [cpu, , turns] = text.split(' ');
   return { cpuNs: Number(cpu), turns: Number(turns) };
@@ -47,9 +52,14 @@ export function switchesOf(pid: number, tid: number): [number, number] | undefin
   return found === null ? undefined : [Number(found[1]), Number(found[2])];
 }
 
-/** Processes that the thread has started and that are still its children. */
-export function childrenOf(pid: number, tid: number): number[] {
-  return numbersOf(readSmall(`/proc/${pid}/task/${tid}/children`) ?? '');
+/** Names the processes that the thread has started and that are still its children. */
+export function childrenFile(pid: number, tid: number): ProcFile {
+  return new ProcFile(`/proc/${pid}/task/${tid}/children`);
+}
+
+export function childrenIn(file: ProcFile): number[] {
+  const text = file.read();
+  return text === undefined || text === '' ? [] : numbersOf(text);
 }
 
 /** Does this kernel list children? (CONFIG_PROC_CHILDREN) */
@@ -111,26 +121,82 @@ function numbersOf(text: string): number[] {
     .filter((pid) => pid > 0);
 }
 
-const buffer = Buffer.alloc(16 * 1024);
+/**
+ * A small file that is read many times a second: it stays open, since to open one in /proc costs 10 us and to read it 2.
+ * What it says is of the thread it was opened for: another with the same number is not mistaken for it.
+ */
+export class ProcFile {
+  static #open = 0;
+  readonly #path: string;
+  #fd: number | undefined;
 
-/** `fs.readFileSync` of a file that is small as a rule; it is called for every thread, many times a second. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Undefined when the thread has gone. */
+  read(): string | undefined {
+    if (this.#fd === undefined && !this.#keep()) return readSmall(this.#path);
+    return readAll(this.#fd!);
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    ProcFile.#open--;
+    fs.closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** false: there are too many, or it is not there. */
+  #keep(): boolean {
+    if (ProcFile.#open >= openFilesMax() / 4) return false;
+    this.#fd = openSmall(this.#path);
+    if (this.#fd === undefined) return false;
+    ProcFile.#open++;
+    return true;
+  }
+}
+
+let filesMax: number | undefined;
+
+/** Descriptors that this process may have. */
+export function openFilesMax(): number {
+  filesMax ??= Number(/^Max open files\s+(\d+)/m.exec(readSmall('/proc/self/limits') ?? '')?.[1] ?? 256);
+  return filesMax;
+}
+
+const buffer = Buffer.alloc(16 * 1024);
+const NEWLINE = 10;
+
 function readSmall(file: string): string | undefined {
-  let fd: number | undefined;
+  const fd = openSmall(file);
+  if (fd === undefined) return undefined;
   try {
-    fd = fs.openSync(file, 'r');
+    return readAll(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function openSmall(file: string): number | undefined {
+  try {
+    return fs.openSync(file, 'r');
+  } catch {
+    return undefined;
+  }
+}
+
+function readAll(fd: number): string | undefined {
+  try {
     let text = '';
     // /proc gives a page at a time.
-    for (let read = buffer.length; read > 0; ) {
-      read = fs.readSync(fd, buffer, 0, buffer.length, null);
+    for (let read = buffer.length, at = 0; read > 0; at += read) {
+      read = fs.readSync(fd, buffer, 0, buffer.length, at);
       text += buffer.toString('utf8', 0, read);
       if (read > 0 && buffer[read - 1] === NEWLINE) break;
     }
     return text;
   } catch {
     return undefined;
-  } finally {
-    if (fd !== undefined) fs.closeSync(fd);
   }
 }
-
-const NEWLINE = 10;

@@ -4,7 +4,16 @@ import { ThreadClock } from './os-counter.ts';
 import type { Kernel } from './os-counter.ts';
 import { EventCounters } from './os-events.ts';
 import type { EventOpener, OsEvent } from './os-events.ts';
-import { nameOf, programOf, schedStatOf, threadsOf } from './os-proc.ts';
+import {
+  childrenFile,
+  childrenIn,
+  nameOf,
+  programOf,
+  schedStatFile,
+  schedStatIn,
+  threadsOf,
+} from './os-proc.ts';
+import type { ProcFile } from './os-proc.ts';
 
 /** What all of them share. */
 export interface Counting {
@@ -25,6 +34,8 @@ export class OsThread {
   /** A region says so. */
   isJavaScript = false;
   readonly #counting: Counting;
+  readonly #schedStat: ProcFile;
+  readonly #children: ProcFile;
   #looks = 0;
   #seenMs = 0;
   /** The least that it had used beside what its region said at the same time. */
@@ -36,6 +47,8 @@ export class OsThread {
     this.tid = tid;
     this.#counting = counting;
     this.clock = new ThreadClock(counting.kernel, tid);
+    this.#schedStat = schedStatFile(pid, tid);
+    this.#children = childrenFile(pid, tid);
   }
 
   /** It is about to become the command: it is counted from there on. */
@@ -47,7 +60,7 @@ export class OsThread {
 
   /** false: it has gone. */
   look(nowMs: number, isNode: boolean): boolean {
-    if (!this.clock.look(() => schedStatOf(this.pid, this.tid), nowMs)) return false;
+    if (!this.clock.look(() => schedStatIn(this.#schedStat), nowMs)) return false;
     if (this.#looks === 0) this.#seenMs = nowMs;
     if (isRenameLook(this.#looks++)) this.name = nameOf(this.pid, this.tid) ?? this.name;
     if (this.#counting.events.length > 0) this.#lookAtEvents(nowMs, isNode);
@@ -92,6 +105,13 @@ export class OsThread {
   end(): void {
     this.clock.end();
     this.events.end();
+    this.#schedStat.close();
+    this.#children.close();
+  }
+
+  /** Processes that it has started and that are still its children. */
+  children(): number[] {
+    return childrenIn(this.#children);
   }
 }
 

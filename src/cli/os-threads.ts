@@ -20,7 +20,7 @@ import { EventCounters, EventOpener } from './os-events.ts';
 import type { OsEvent } from './os-events.ts';
 import { OsProcess } from './os-process.ts';
 import type { Counting } from './os-process.ts';
-import { childrenByParent, childrenOf, hasProc, listsChildren, processes, wasGiven } from './os-proc.ts';
+import { childrenByParent, hasProc, listsChildren, processes, wasGiven } from './os-proc.ts';
 
 /** A JavaScript thread and what its region says. */
 export interface RegionThread {
@@ -137,7 +137,7 @@ export class OsThreads {
   #addChildren(one: OsProcess, slow: Map<number, number[]> | undefined, found: Set<number>): void {
     const pids =
       slow === undefined
-        ? [...one.threads.keys()].flatMap((tid) => childrenOf(one.pid, tid))
+        ? [...one.threads.values()].flatMap((thread) => thread.children())
         : (slow.get(one.pid) ?? []);
     for (const pid of pids) {
       found.add(pid);
