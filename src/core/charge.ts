@@ -69,6 +69,7 @@ export function addLine(s: CpuState, event: number): void {
   charge(s);
   s.f64[s.lastAt + event] = s.raw[event]!;
   if (!s.lines.includes(event)) s.lines = Int32Array.of(...s.lines, event);
+  s.linesEnd = Math.max(s.linesEnd, event + 1);
   endChange(s);
 }
 

@@ -4,7 +4,7 @@
  */
 import { assert } from './assert.ts';
 import { TaskperfError } from './errors.ts';
-import { CPU_CLOCK } from './events.ts';
+import { CPU_CLOCK, EVENT_GIVEN_FIRST } from './events.ts';
 import {
   C_ACTIVE,
   C_F64_TIME,
@@ -118,6 +118,8 @@ export class CpuState {
   readonly delta: Float64Array = new Float64Array(EVENT_LINES);
   /** The PMU's events; of those that it counts as asked for, more come (Cpu.addLine). */
   lines: Int32Array;
+  /** Above the last line that a counter of this thread can have. */
+  linesEnd: number;
   /** By event: 1 if each counter of it takes a slot. */
   readonly isSlotted: Uint8Array = new Uint8Array(EVENT_LINES);
   readonly hasSlots: boolean;
@@ -156,6 +158,7 @@ export class CpuState {
     this.i32 = region.i32;
     this.f64 = region.f64;
     this.lines = Int32Array.from(pmu.events);
+    this.linesEnd = Math.max(EVENT_GIVEN_FIRST, ...pmu.events.map((event) => event + 1));
     const slotted = pmu.slotted ?? [];
     this.hasSlots = slotted.length > 0;
     this.isWatchful = this.hasSlots;

@@ -7,7 +7,6 @@ import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-s
 import { LATE } from './events.ts';
 import {
   C_FIRST,
-  EVENT_LINES,
   E_F64_ENABLED,
   E_F64_END,
   E_F64_ID,
@@ -60,7 +59,8 @@ export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle)
   const first = i32[region.contextW + (context << 4) + C_FIRST]!;
   f64[f + E_F64_ENABLED] = first === 0 ? 0 : enabledOf(region, first);
   f64[f + E_F64_RUNNING] = first === 0 ? 0 : runningOf(region, first);
-  for (let line = 0; line < EVENT_LINES; line++) f64[f + E_F64_VALUES + line] = 0;
+  // Nobody looks at lines that no counter of this thread can have.
+  for (let line = 0; line < s.linesEnd; line++) f64[f + E_F64_VALUES + line] = 0;
   const totals = nameTotalF64(layout, s.index, name);
   f64[totals + NT_F64_EXITS]! += 1;
   exitEvent.head = head;
