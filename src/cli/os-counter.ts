@@ -4,8 +4,8 @@
  * `schedstat` is the same clock that JavaScript threads are counted by (CLOCK_THREAD_CPUTIME_ID, which the process's own
  * rusage is the sum of), but it is gone with the thread: what the thread used after our last look would be missing. A
  * perf task-clock event can still be read then, but it stands still while the kernel switches: of a thread that is woken
- * 40,000 times a second it sees 4 % to 20 % less. So the perf event tells what was used since the last look, and
- * `schedstat` all before:
+ * 20,000 times a second on changing cores it sees up to 20 % less. So the perf event tells what was used since the last
+ * look, and `schedstat` all before:
  *
  *     CPU time = perf event + offset        offset = schedstat - perf event, when both were read last
  *

@@ -66,11 +66,18 @@ function nodeParts(one: OsProcess, books: readonly ThreadBooks[], { os, by, line
   const helpers = threads
     .filter((thread) => !isJavaScript(thread))
     .map((thread): Part => {
-      const row = by === 'thread' ? `(thread ${thread.name} ${thread.tid})` : `(thread ${thread.name})`;
+      const name = kindOf(thread.name);
+      const row = by === 'thread' ? `(thread ${name} ${thread.tid})` : `(thread ${name})`;
       const values = valuesOf(thread.clock.cpuNs, thread, lines);
       return { row, pid: one.pid, tid: thread.tid, thread: thread.name, values };
     });
   return [{ row: START, pid: one.pid, tid: one.pid, thread: START, values: start }, ...helpers];
+}
+
+/** One name for a kind of thread of Node.js: 26 puts `node-` before it, and the kernel has room for 15 bytes. */
+function kindOf(name: string): string {
+  const plain = name.replace(/^node-/, '');
+  return plain === 'DelayedTaskSche' ? 'DelayedTaskScheduler' : plain;
 }
 
 /** Less what the process did before it was the command. */
