@@ -14,4 +14,5 @@ void addon_export(napi_env env, napi_value exports, const char *name, napi_callb
 // Each file's functions.
 void addon_sources(napi_env env, napi_value exports);
 void addon_perf(napi_env env, napi_value exports);
+void addon_probe(napi_env env, napi_value exports);
 #endif

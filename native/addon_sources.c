@@ -1,8 +1,5 @@
 // Node-API glue of sources.h.
 #define _GNU_SOURCE
-#include <string.h>
-#include <time.h>
-
 #include "addon.h"
 
 // Words per event in addGroup's array of specs.
@@ -24,21 +21,16 @@ static napi_value add_source(napi_env env, napi_callback_info info) {
   return addon_number(env, sources_open_single(&b->sources, (enum source_kind)kind, line));
 }
 
-static int64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 // A group that fits the PMU may still not get on it, because others hold registers (the NMI watchdog of x86). Seen
 // by trying: what it has missed must not grow while the thread runs.
 static int state_of_last(struct perf_groups *perf) {
   double values[PERF_EVENTS_MAX], before[PERF_GROUPS_MAX], after[PERF_GROUPS_MAX];
   int group = perf_groups_count(perf) - 1;
-  int64_t start = now_ns();
-  perf_groups_read(perf, values, before);
-  while (now_ns() - start < TRIAL_NS) continue;
-  perf_groups_read(perf, values, after);
+  int64_t start = clock_thread_cpu(), now;
+  perf_groups_read(perf, (double)start, values, before);
+  do now = clock_thread_cpu();
+  while (now - start < TRIAL_NS);
+  perf_groups_read(perf, (double)now, values, after);
   int state = perf_group_user_readable(perf, group) ? IS_USER_READABLE : 0;
   return after[group] - before[group] < TRIAL_NS / 2 ? state | IS_ON : state;
 }

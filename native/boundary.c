@@ -74,7 +74,7 @@ static void account(struct boundary *b) {
   if (b->sink == SINK_TASK) {
     f[F64_CHARGEABLE + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_CHARGEABLE + LINE_CPU_CLOCK] += wall_ns;
-    sources_charge(&b->sources, f + F64_CHARGEABLE, NULL);
+    sources_charge(&b->sources, (double)cpu, f + F64_CHARGEABLE, NULL);
     return;  // the core adds it to the totals when it charges it
   }
   f[F64_TOTAL + LINE_TASK_CLOCK] += cpu_ns;
@@ -82,7 +82,7 @@ static void account(struct boundary *b) {
   if (b->sink == SINK_NOBODY) {
     f[F64_UNATTRIBUTED + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_UNATTRIBUTED + LINE_CPU_CLOCK] += wall_ns;
-    sources_charge(&b->sources, f + F64_UNATTRIBUTED, f + F64_TOTAL);
+    sources_charge(&b->sources, (double)cpu, f + F64_UNATTRIBUTED, f + F64_TOTAL);
     return;
   }
   // While the loop is blocked the thread uses no CPU: that part of the wall time is idle.
@@ -90,7 +90,7 @@ static void account(struct boundary *b) {
   f[F64_LOOP + LINE_TASK_CLOCK] += cpu_ns;
   f[F64_LOOP + LINE_CPU_CLOCK] += wall_ns - idle_ns;
   f[F64_IDLE + LINE_CPU_CLOCK] += idle_ns;
-  sources_charge(&b->sources, f + F64_LOOP, f + F64_TOTAL);
+  sources_charge(&b->sources, (double)cpu, f + F64_LOOP, f + F64_TOTAL);
 }
 
 static void set_sink(struct boundary *b, enum sink sink) {
@@ -231,9 +231,12 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   return error;
 }
 
+static bool has_loop(void) { return v8.uv_prepare_init && v8.uv_handle_size && v8.uv_close; }
+static bool has_frames(void) { return v8.get_frame && v8.add_gc && v8.remove_gc; }
+
 static bool start_prepare(struct boundary *b) {
   void *loop;
-  if (!v8.uv_prepare_init || !v8.uv_handle_size || !v8.uv_close) return false;
+  if (!has_loop()) return false;
   if (napi_get_uv_event_loop(b->env, (struct uv_loop_s **)&loop) != napi_ok) return false;
   b->prepare = calloc(1, v8.uv_handle_size(UV_PREPARE_TYPE));
   if (!b->prepare) return false;
@@ -243,15 +246,22 @@ static bool start_prepare(struct boundary *b) {
   return true;
 }
 
-int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn, bool frames) {
+int boundary_lacks(void) {
   boundary_symbols();
   int lacks = 0;
   if (!v8.current_isolate || !v8.add_entered || !v8.remove_entered) lacks |= LACKS_ENTERED;
   if (!v8.add_completed || !v8.remove_completed) lacks |= LACKS_COMPLETED;
   if (!v8.add_drained || !v8.remove_drained) lacks |= LACKS_DRAINED;
+  if (!has_loop()) lacks |= LACKS_LOOP;
+  if (!has_frames()) lacks |= LACKS_FRAMES;
+  return lacks;
+}
+
+int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn, bool frames) {
+  int lacks = boundary_lacks() & (LACKS_ENTERED | LACKS_COMPLETED | LACKS_DRAINED);
   if (lacks) return lacks;
   b->isolate = v8.current_isolate();
-  if (frames && v8.get_frame && v8.add_gc && v8.remove_gc) {
+  if (frames && has_frames()) {
     napi_value undefined;
     napi_get_undefined(b->env, &undefined);
     b->undefined_frame = *(uintptr_t *)undefined;

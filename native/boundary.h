@@ -62,8 +62,10 @@ struct boundary {
 // Starts the clock. 0, or an errno: preemption is not seen, the CPU clock is estimated.
 // `region` is where the region begins, `slot` the offset of the thread's slot in it.
 int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot);
-// Registers the callbacks; returns a bit mask of what this runtime lacks (0 = all there).
+// A bit mask of what this runtime lacks (0 = all there); registers nothing.
 enum { LACKS_ENTERED = 1, LACKS_COMPLETED = 2, LACKS_DRAINED = 4, LACKS_LOOP = 8, LACKS_FRAMES = 16 };
+int boundary_lacks(void);
+// Registers the callbacks; returns the same mask.
 int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn, bool frames);
 // Both undo everything. true: libuv still closes a handle and calls closing->done (if given) when it has.
 struct closing {

@@ -2,6 +2,11 @@
 // brings all values and the times, exact in any state. Which way a reading took cannot be told from the values: both give
 // the kernel's sum at that moment.
 //
+// The time that a group was not on the PMU is told as a part of the thread's CPU time, since that is what a reader has for
+// each task. The kernel's own times (`enabled`, of which the group was `running` a part) do not run while it switches threads,
+// which for a thread that blocks often is a good part of its CPU time (half, with 5,000 blocking calls in 80 ms), so the share
+// missed / enabled is taken, not the difference.
+//
 // A counter that cannot be read any more (its PMU has gone, a pinned group is in error) keeps its last values, and the
 // group is marked failed: the program that is being measured goes on.
 #define _GNU_SOURCE
@@ -61,27 +66,19 @@ static bool map_pages(struct perf_counter *counters, int count) {
 }
 
 // The two ways to read a group: values in order, and the ns missed. true: it worked.
-static bool read_pages(const struct perf_counter *counters, int count, struct group_words *words, uint64_t *missed_ns) {
-  uint64_t missed;
+static bool read_pages(const struct perf_counter *counters, int count, struct group_words *words, uint64_t *missed) {
+  uint64_t unused;
   for (int i = 0; i < count; i++)
-    if (!page_read(counters[i].page, &words->values[i], i == 0 ? missed_ns : &missed)) return false;
+    if (!page_read(counters[i].page, &words->values[i], i == 0 ? missed : &unused)) return false;
   return true;
 }
 
-static int read_leader(int leader, int count, struct group_words *words, uint64_t *missed_ns) {
-  ssize_t expected = (ssize_t)(sizeof(uint64_t) * (3 + (size_t)count));
-  ssize_t bytes = read(leader, words, sizeof *words);
-  if (bytes != expected) return bytes < 0 ? errno : ENODATA;  // 0 bytes: in error; fewer: a sibling has been detached
-  *missed_ns = words->enabled - words->running;
-  return 0;
-}
-
-static int read_group(struct perf_groups *all, const struct perf_group *group, struct group_words *words,
-                      uint64_t *missed_ns) {
-  const struct perf_counter *counters = &all->counter[group->first];
-  if (group->user_readable && read_pages(counters, group->count, words, missed_ns)) return 0;
+static int read_leader(struct perf_groups *all, const struct perf_group *group, struct group_words *words) {
+  ssize_t expected = (ssize_t)(sizeof(uint64_t) * (3 + (size_t)group->count));
+  ssize_t bytes = read(all->counter[group->first].fd, words, sizeof *words);
   all->reads++;
-  return read_leader(counters[0].fd, group->count, words, missed_ns);
+  if (bytes == expected) return 0;
+  return bytes < 0 ? errno : ENODATA;  // 0 bytes: in error; fewer: a sibling has been detached
 }
 
 // The counters were opened running, because arm64 leaves a disabled leader out when it finds out whether the group fits.
@@ -91,21 +88,28 @@ static int restart(int leader) {
   return ioctl(leader, PERF_EVENT_IOC_DISABLE, 0) || ioctl(leader, PERF_EVENT_IOC_ENABLE, 0) ? errno : 0;
 }
 
-// Notes where the counters begin. The first reading also has the kernel bring the pages in, which is a page fault that no
-// task has caused. A page may offer what the system forbids (kernel.perf_user_access of arm64): then it names no register
-// though the group is on the PMU.
+// A page may offer what the system forbids (kernel.perf_user_access of arm64): then it names no register though the group has
+// not been off the PMU between two readings. The first look also has the kernel bring the pages in, which is a page fault
+// that no task has caused.
+static bool is_forbidden(const struct perf_counter *counters, int count, uint64_t missed_before, uint64_t missed_after) {
+  struct group_words words;
+  uint64_t missed;
+  return !read_pages(counters, count, &words, &missed) && missed_before == missed_after;
+}
+
+// Notes where the counters begin.
 static int start(struct perf_groups *all, struct perf_group *group) {
   struct perf_counter *counters = &all->counter[group->first];
-  struct group_words words;
   int error = restart(counters[0].fd);
   if (error) return error;
-  if (!group->user_readable || !read_pages(counters, group->count, &words, &group->missed_start)) {
-    error = read_leader(counters[0].fd, group->count, &words, &group->missed_start);
+  struct group_words words;
+  for (int reading = 0; reading < 2; reading++) {
+    uint64_t before = group->missed;
+    error = read_leader(all, group, &words);
     if (error) return error;
-    uint64_t missed_ns = group->missed_start;
-    error = read_leader(counters[0].fd, group->count, &words, &group->missed_start);
-    if (error) return error;
-    if (group->missed_start == missed_ns) group->user_readable = false;
+    group->missed = words.enabled - words.running;
+    if (reading > 0 && group->user_readable)
+      group->user_readable = !is_forbidden(counters, group->count, before, group->missed);
   }
   for (int i = 0; i < group->count; i++) counters[i].start = words.values[i];
   return 0;
@@ -140,24 +144,47 @@ int perf_group_add(struct perf_groups *all, const struct perf_spec *specs, int c
 // Never back, also not from 0 to a huge number.
 static uint64_t later(uint64_t before, uint64_t now) { return (int64_t)(now - before) > 0 ? now : before; }
 
-static void update(struct perf_groups *all, struct perf_group *group) {
-  if (group->failed) return;
-  struct group_words words;
-  uint64_t missed_ns;
-  group->failed = read_group(all, group, &words, &missed_ns);
-  if (group->failed) return;
-  struct perf_counter *counters = &all->counter[group->first];
-  for (int i = 0; i < group->count; i++)
-    counters[i].value = later(counters[i].value, words.values[i] - counters[i].start);
-  group->missed_ns = later(group->missed_ns, missed_ns - group->missed_start);
+// What the group has missed since the read(2) before, as a part of the CPU time: a share of what has passed since then, but
+// not more than has passed since the reading before, because until then it had missed nothing.
+static double missed_share(const struct perf_groups *all, const struct perf_group *group, double cpu_ns,
+                           const struct group_words *words) {
+  double missed = (double)(later(group->missed, words->enabled - words->running) - group->missed);
+  double enabled = (double)(later(group->enabled, words->enabled) - group->enabled);
+  if (group->enabled == 0 || enabled == 0) return missed;  // the first reading
+  double share = missed / enabled * (cpu_ns - group->cpu_ns), most = cpu_ns - all->cpu_ns;
+  return share < most ? share : most;
 }
 
-void perf_groups_read(struct perf_groups *all, double *values, double *missed_ns) {
+static void read_by_kernel(struct perf_groups *all, struct perf_group *group, double cpu_ns, struct group_words *words) {
+  group->failed = read_leader(all, group, words);
+  if (group->failed) return;
+  double share = missed_share(all, group, cpu_ns, words);
+  if (share > 0) group->missed_ns += share;
+  group->missed = words->enabled - words->running;
+  group->enabled = words->enabled;
+  group->cpu_ns = cpu_ns;
+}
+
+static void update(struct perf_groups *all, struct perf_group *group, double cpu_ns) {
+  if (group->failed) return;
+  struct group_words words;
+  struct perf_counter *counters = &all->counter[group->first];
+  uint64_t missed = 0;
+  bool by_page = group->user_readable && group->enabled != 0 && read_pages(counters, group->count, &words, &missed) &&
+                 missed == group->missed;
+  if (!by_page) read_by_kernel(all, group, cpu_ns, &words);
+  if (group->failed) return;
+  for (int i = 0; i < group->count; i++)
+    counters[i].value = later(counters[i].value, words.values[i] - counters[i].start);
+}
+
+void perf_groups_read(struct perf_groups *all, double cpu_ns, double *values, double *missed_ns) {
   for (int g = 0; g < all->groups; g++) {
-    update(all, &all->group[g]);
-    missed_ns[g] = (double)all->group[g].missed_ns;
+    update(all, &all->group[g], cpu_ns);
+    missed_ns[g] = all->group[g].missed_ns;
   }
   for (int i = 0; i < all->events; i++) values[i] = (double)all->counter[i].value;
+  all->cpu_ns = cpu_ns;
 }
 
 void perf_groups_close(struct perf_groups *all) {

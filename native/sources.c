@@ -25,11 +25,15 @@ static void tell_failures(struct sources *s) {
   }
 }
 
-static void take(struct sources *s, struct readings *now) {
+static void take_singles(struct sources *s, struct readings *now) {
   if (s->uses_rusage) getrusage(RUSAGE_THREAD, &now->usage);
   if (s->reads_v8) v8_counts_read(&s->v8);
+}
+
+static void take(struct sources *s, double cpu_ns, struct readings *now) {
+  take_singles(s, now);
   if (s->perf.events == 0) return;
-  perf_groups_read(&s->perf, now->counter, now->missed);
+  perf_groups_read(&s->perf, cpu_ns, now->counter, now->missed);
   tell_failures(s);
 }
 
@@ -57,10 +61,10 @@ static void book(struct source *source, double now, double *to, double *total) {
   if (total) total[source->line] += added;
 }
 
-void sources_charge(struct sources *s, double *to, double *total) {
+void sources_charge(struct sources *s, double cpu_ns, double *to, double *total) {
   if (s->singles == 0 && s->perf.events == 0) return;
   struct readings now;
-  take(s, &now);
+  take(s, cpu_ns, &now);
   for (int i = 0; i < s->singles; i++)
     book(&s->single[i], single_value(s, &now.usage, s->single[i].kind), to, total);
   for (int i = 0; i < s->perf.events; i++) book(&s->counter[i], now.counter[i], to, total);
@@ -98,7 +102,7 @@ int sources_open_single(struct sources *s, enum source_kind kind, int line) {
     s->uses_rusage = true;
   }
   struct readings now;
-  take(s, &now);
+  take_singles(s, &now);
   s->single[s->singles++] = (struct source){kind, line, single_value(s, &now.usage, kind)};
   return 0;
 }

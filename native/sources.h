@@ -57,8 +57,9 @@ int sources_open_group(struct sources *s, const struct perf_spec *specs, const i
                        int *refused);
 // Undoes the last sources_open_group.
 void sources_close_group(struct sources *s);
-// Takes a reading and adds what it brought to lines of `to` and, unless NULL, of `total`.
-void sources_charge(struct sources *s, double *to, double *total);
+// Takes a reading and adds what it brought to lines of `to` and, unless NULL, of `total`. `cpu_ns` is the thread's CPU
+// time now.
+void sources_charge(struct sources *s, double cpu_ns, double *to, double *total);
 // Counts nothing any more.
 void sources_close(struct sources *s);
 #endif

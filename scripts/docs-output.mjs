@@ -14,7 +14,9 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PAGES = [
   'README.md',
-  ...['exploration', 'simulation', 'stat', 'troubleshooting'].map((name) => join('docs', `${name}.md`)),
+  ...['doctor', 'exploration', 'simulation', 'stat', 'troubleshooting'].map((name) =>
+    join('docs', `${name}.md`),
+  ),
 ];
 const pages = process.argv.length > 2 ? process.argv.slice(2) : PAGES;
 const taskperf = join('dist', 'cli', 'main.js');
@@ -31,7 +33,11 @@ const OUTPUTS = {
   fastify: () => appTable('test/fixtures/apps/fastify.mjs'),
   express: () => appTable('test/fixtures/apps/express5.mjs'),
   'job-queue': () => run(['dist/examples/job-queue/main.js']),
-  list: () => run([taskperf, 'list']),
+  list: () => {
+    const groups = ['clock', 'task', 'v8', 'software', 'hardware'];
+    return `$ taskperf list ${groups.join(' ')}\n${run([taskperf, 'list', ...groups])}`;
+  },
+  doctor: () => `$ taskperf doctor\n${run([taskperf, 'doctor'])}`,
   help: () => run([taskperf, 'stat', '--help']),
   'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
   'sim-coverage': () =>

@@ -5,7 +5,10 @@
 import { parseArgs } from 'node:util';
 import { TaskperfError } from '../core/errors.ts';
 import { askedEvents } from './asked-events.ts';
-import type { AskedEvents } from './asked-events.ts';
+import type { AskedEvents, Wanted } from './asked-events.ts';
+import { DETAIL_SETS } from '../node/events/catalogue.ts';
+import { METRIC_GROUPS } from './metrics.ts';
+import type { MetricGroup } from './metrics.ts';
 import { nearest } from '../node/events/nearest.ts';
 import type { By } from './tally.ts';
 
@@ -18,6 +21,7 @@ export interface StatArguments {
   readonly help: boolean;
   readonly asked: AskedEvents;
   readonly explicitEvents: boolean;
+  readonly metricGroups: readonly MetricGroup[];
   readonly intervalMs: number | undefined;
   readonly json: boolean;
   readonly output: string | undefined;
@@ -31,6 +35,8 @@ const BY: readonly By[] = ['name', 'task', 'thread'];
 
 const OPTIONS = {
   event: { type: 'string', short: 'e', multiple: true },
+  detail: { type: 'boolean', short: 'd', multiple: true },
+  metrics: { type: 'string', short: 'M', multiple: true },
   interval: { type: 'string', short: 'I' },
   json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
@@ -47,10 +53,16 @@ export function parseStat(args: readonly string[]): StatArguments {
   if (!help && command.length === 0) {
     throw new UsageError('no command given; write it after --, as in `taskperf stat -- node app.js`');
   }
+  const wanted: Wanted = {
+    lists: values.event,
+    detail: parseDetail(values.detail),
+    metricGroups: parseMetrics(values.metrics),
+  };
   return {
     help,
-    asked: parseEvents(values.event),
-    explicitEvents: values.event !== undefined,
+    asked: parseEvents(wanted),
+    explicitEvents: values.event !== undefined || wanted.detail > 0,
+    metricGroups: wanted.metricGroups,
     intervalMs: parseInterval(values.interval),
     json: values.json === true,
     output: parseOutput(values.output),
@@ -85,6 +97,8 @@ function takesNext(arg: string): boolean {
   if (option === undefined) throw new UsageError(unknownOption(long ? `--${name}` : `-${name}`));
   const [, { type }] = option;
   if (type === 'string') return long ? equals === -1 : arg.length === 2;
+  // As in perf: -dd is -d -d.
+  if (/^-d+$/.test(arg)) return false;
   if (long ? equals !== -1 : arg.length > 2)
     throw new UsageError(`option '${arg}' takes no value; write the options one by one`);
   return false;
@@ -106,13 +120,31 @@ function unknownOption(option: string): string {
   return `unknown option '${option}'; ${hint}\`taskperf stat --help\` lists the options, those of the command go after --`;
 }
 
-function parseEvents(lists: readonly string[] | undefined): AskedEvents {
+function parseEvents(wanted: Wanted): AskedEvents {
   try {
-    return askedEvents(lists);
+    return askedEvents(wanted);
   } catch (error) {
     if (error instanceof TaskperfError) throw new UsageError(error.message);
     throw error;
   }
+}
+
+function parseDetail(given: readonly boolean[] | undefined): number {
+  const detail = given?.length ?? 0;
+  if (detail <= DETAIL_SETS.length) return detail;
+  throw new UsageError(
+    `-d was given ${detail} times; there are ${DETAIL_SETS.length} steps of detail, -d, -dd and -ddd`,
+  );
+}
+
+/** Accepts several -M; each group once, in the order of METRIC_GROUPS. */
+function parseMetrics(lists: readonly string[] | undefined): MetricGroup[] {
+  const names = (lists ?? []).flatMap((list) => list.split(',')).map((name) => name.trim());
+  const unknown = names.find((name) => !METRIC_GROUPS.some((group) => group === name));
+  if (unknown === undefined) return METRIC_GROUPS.filter((group) => names.includes(group));
+  const near = nearest(unknown, METRIC_GROUPS);
+  const hint = near === undefined ? '' : `did you mean '${near}'? `;
+  throw new UsageError(`unknown group of metrics '${unknown}'; ${hint}-M takes ${METRIC_GROUPS.join(', ')}`);
 }
 
 function parseInterval(text: string | undefined): number | undefined {

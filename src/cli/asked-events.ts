@@ -6,8 +6,11 @@ import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { EVENT_LINES } from '../core/layout.ts';
+import { detailEvents } from '../node/events/catalogue.ts';
 import type { EventGroup, EventSource, ResolvedEvent } from '../node/events/event.ts';
 import { parseEvents } from '../node/events/parse.ts';
+import { eventsFor } from './metrics.ts';
+import type { MetricGroup } from './metrics.ts';
 
 export interface AskedEvents {
   /** task-clock first. */
@@ -16,6 +19,8 @@ export interface AskedEvents {
   readonly optional: ReadonlySet<EventInfo>;
   /** Where the counts of an event come from. */
   readonly sources: ReadonlyMap<EventInfo, EventSource>;
+  /** Counted for the metrics that were asked for, without a column of their own. */
+  readonly hidden: ReadonlySet<EventInfo>;
   /** What was asked for by name, as it was grouped. */
   readonly named: readonly EventGroup[];
   /** For TASKPERF_EVENTS: resolves to the same again. */
@@ -29,19 +34,35 @@ export const DEFAULT_IF_SUPPORTED: readonly string[] = ['cycles', 'instructions'
 
 const LINES_GIVEN = EVENT_LINES - EVENT_GIVEN_FIRST;
 
+/** What the command line asks for. */
+export interface Wanted {
+  /** Of each -e; undefined: what is counted by default. */
+  readonly lists: readonly string[] | undefined;
+  /** How often -d was given. */
+  readonly detail: number;
+  readonly metricGroups: readonly MetricGroup[];
+}
+
 /** @throws TaskperfError ENOENT, EINVAL (a name, the syntax), ENOSPC (too many). */
-export function askedEvents(lists: readonly string[] | undefined): AskedEvents {
-  const named = (lists ?? [DEFAULT_EVENTS.join(',')]).flatMap((list) => parseEvents(list));
-  const silent = lists === undefined ? parseEvents(DEFAULT_IF_SUPPORTED.join(',')) : [];
-  const sources = numbered([...named, ...silent].flat());
+export function askedEvents({ lists, detail, metricGroups }: Wanted): AskedEvents {
+  const named = (lists ?? []).flatMap((list) => parseEvents(list));
+  const optional = lists === undefined ? DEFAULT_IF_SUPPORTED : [];
+  const [more, derived] = [detailEvents(detail), eventsFor(metricGroups)];
+  const text = ['task-clock', ...(lists ?? DEFAULT_EVENTS), ...more, ...optional, ...derived].join(',');
+  // Numbered as the processes will, which see this text only.
+  const sources = numbered(parseEvents(text).flat());
   const events = [...sources.keys()];
-  const names = new Set(silent.flat().map((event) => event.name));
+  // Of the default ones, those that a metric tells better have no column.
+  const byName = new Set(
+    [...named.flat(), ...more.flatMap((name) => parseEvents(name)).flat()].map(({ name }) => name),
+  );
   return {
     events,
     sources,
-    optional: new Set(events.filter((event) => names.has(event.name))),
-    named: lists === undefined ? [] : named,
-    text: ['task-clock', ...(lists ?? [...DEFAULT_EVENTS, ...DEFAULT_IF_SUPPORTED])].join(','),
+    optional: new Set(events.filter(({ name }) => optional.includes(name) && !derived.includes(name))),
+    hidden: new Set(events.filter(({ name }) => derived.includes(name) && !byName.has(name))),
+    named,
+    text,
   };
 }
 

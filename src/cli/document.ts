@@ -4,6 +4,8 @@
  * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
  */
 import type { EventInfo } from '../core/events.ts';
+import { rowMetrics, wholeMetrics } from './metric-values.ts';
+import type { MetricJson } from './metric-values.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValues, scalingOf } from './scaling.ts';
@@ -37,6 +39,8 @@ export interface TaskJson {
   readonly count: number;
   readonly live: number;
   readonly counters: Readonly<Record<string, CounterJson>>;
+  /** By name; null: not supported here, or nothing to divide by. */
+  readonly metrics: Readonly<Record<string, number | null>>;
 }
 
 export interface StatJson {
@@ -69,6 +73,8 @@ export interface StatJson {
   }[];
   readonly tasks: readonly TaskJson[];
   readonly system: readonly { readonly name: string; readonly counters: ValuesJson }[];
+  /** Of the whole run: sums over all threads. */
+  readonly metrics: Readonly<Record<string, MetricJson>>;
   readonly conservation: Readonly<Record<string, ConservationJson>>;
   readonly overhead: { readonly switches: number; readonly boundaries: number; readonly addedNs: number };
   readonly lost: Losses;
@@ -97,6 +103,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const additive = counted.filter((event) => event.additive);
   const everywhere = additive.filter((event) => report.others.lines.includes(event.id));
   const scaling = scalingOf(tally.processes);
+  const metricsOfRow = rowMetrics(report);
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
   return {
     schema: 'taskperf.stat/1',
@@ -119,11 +126,15 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
         return { id: tid, name, pid, javascript: false, counters: valuesJson(everywhere, values) };
       }),
     ],
-    tasks: rows.map((row) => taskJson(row, { events, counted: new Set(counted), scaling })),
+    tasks: rows.map((row) => ({
+      ...taskJson(row, { events, counted: new Set(counted), scaling }),
+      metrics: metricsOfRow(row),
+    })),
     system: systemRows(report).map((row) => {
       const isOther = report.others.rows.includes(row);
       return { name: row.name, counters: isOther ? valuesJson(everywhere, row.values) : shown(row.values) };
     }),
+    metrics: wholeMetrics(report, rows),
     conservation: conservationOf(report, rows, additive),
     overhead: overheadOf(tally),
     lost: tally.lost,
@@ -178,7 +189,7 @@ interface Selection {
 
 const NOT_COUNTED: CounterJson = { value: null, enabledNs: 0, runningNs: 0, perTask: null };
 
-function taskJson(row: ReportRow, { events, counted, scaling }: Selection): TaskJson {
+function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit<TaskJson, 'metrics'> {
   const values = scaledValues(row.values, scaling);
   const exited = scaledValues(row.exited, scaling);
   const counters = events.map((event): [string, CounterJson] => {

@@ -23,7 +23,7 @@ export function footerLines(
   rows: readonly ReportRow[],
   dropped: readonly string[],
 ): string[] {
-  const lines = [timeLine(report, rows)];
+  const lines = [timeLine(report, rows), ...cpuLines(report)];
   if (report.tally.processes.length > 0) lines.push(overheadLine(report), lossLine(report.tally.lost));
   lines.push(` program ${endingText(report.ended)}`);
   lines.push(...estimateLines(report));
@@ -47,6 +47,12 @@ function timeLine(report: Report, rows: readonly ReportRow[]): string {
   const loop = utilisation(report);
   const use = loop === undefined ? '' : `, event loop ${loop} % busy`;
   return ` ${time(report.elapsedNs)} elapsed, ${count(tasks)} ${nounFor(rows)}${unfinished}, ${rate} per second${use}`;
+}
+
+/** -M cpu: how many CPUs the threads kept busy on average. */
+function cpuLines(report: Report): string[] {
+  if (!report.metricGroups.includes('cpu')) return [];
+  return [` ${(cpuOf(report) / report.elapsedNs).toFixed(3)} CPUs utilised`];
 }
 
 /** Share of the threads' time not spent waiting in the event loop; undefined where idleness was not counted. */

@@ -1,14 +1,16 @@
 /** The help pages, as printed. */
 import { INTERVAL_MS_MIN } from './arguments.ts';
 import { DEFAULT_EVENTS, DEFAULT_IF_SUPPORTED } from './asked-events.ts';
+import { METRIC_GROUPS } from './metrics.ts';
 
 /** What exists, for `taskperf --help` and for the message about an unknown subcommand. */
-export const SUBCOMMANDS: readonly string[] = ['stat', 'list'];
+export const SUBCOMMANDS: readonly string[] = ['stat', 'list', 'doctor'];
 
 export const HELP: string = `taskperf: what every request of a Node.js program costs
 
   taskperf stat [options] -- COMMAND   run a program and count its tasks (requests, jobs)
   taskperf list                        events that can be counted
+  taskperf doctor                      what is missing on this machine, what it costs, how to permit it
   taskperf --version
 
 \`taskperf stat --help\` shows the options. Example: taskperf stat -- node app.js
@@ -21,6 +23,9 @@ Ctrl-C goes to the program first; a second one kills it.
 
   -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
                        [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
+  -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
+                       translation buffers; -ddd: also prefetches
+  -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
   -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more)
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
@@ -30,4 +35,24 @@ Ctrl-C goes to the program first; a second one kills it.
 
 The exit status is the program's, 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
 executed, 129 for a mistake in the command line. TASKPERF_DIR names the directory for the counters; it must be private.
+`;
+
+export const LIST_HELP: string = `taskperf list [--json] [NAME...]
+
+Shows the events that can be counted here, grouped, and how exact they are. A NAME is that of a group (clock, task, v8,
+software or sw, hardware or hw, cache, a PMU) or part of an event's name, with * and ? as in a shell.
+
+      --json           one JSON document (schema taskperf.list/1)
+  -h, --help           this page
+`;
+
+export const DOCTOR_HELP: string = `taskperf doctor [--json]
+
+Says what this machine lets taskperf count: permissions, counters of the processor, the runtime, and per kind of event
+how exact it is. For each thing that is missing: what that costs, and the command or setting that permits it.
+
+      --json           one JSON document (schema taskperf.doctor/1)
+  -h, --help           this page
+
+The exit status is 0 when \`stat\` works exactly with what it counts by default, 1 when it has to estimate.
 `;

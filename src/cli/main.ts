@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { nearest } from '../node/events/nearest.ts';
 import { UsageError } from './arguments.ts';
+import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
 import { list } from './list.ts';
@@ -17,6 +18,8 @@ async function main(args: readonly string[]): Promise<number> {
       return await stat(rest);
     case 'list':
       return list(rest);
+    case 'doctor':
+      return doctor(rest);
     case '-h':
     case '--help':
       process.stdout.write(HELP);
@@ -30,11 +33,16 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function unknownSubcommand(name: string | undefined): string {
-  const existing = `there are ${SUBCOMMANDS.join(' and ')}; \`taskperf --help\` explains them`;
+  const existing = `there are ${listed(SUBCOMMANDS)}; \`taskperf --help\` explains them`;
   if (name === undefined) return `no subcommand given; ${existing}`;
   const near = nearest(name, SUBCOMMANDS);
   const kind = name.startsWith('-') ? 'option' : 'subcommand';
   return `unknown ${kind} '${name}'; ${near === undefined ? '' : `did you mean '${near}'? `}${existing}`;
+}
+
+/** "stat, list and doctor" */
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function version(): string {

@@ -5,6 +5,7 @@ import { EVENT_LINES } from '../core/layout.ts';
 import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
+import type { MetricGroup } from './metrics.ts';
 import type { OtherRow, Others } from './os-rows.ts';
 import { scalingOf } from './scaling.ts';
 import type { By, ProcessFacts, Row, Tally } from './tally.ts';
@@ -27,6 +28,10 @@ export interface Report {
   readonly events: readonly EventInfo[];
   /** The user named the events: their columns come before the quantiles. */
   readonly explicitEvents: boolean;
+  /** Groups of metrics asked for: their columns come first. */
+  readonly metricGroups: readonly MetricGroup[];
+  /** Events without a column of their own. */
+  readonly hidden: ReadonlySet<EventInfo>;
   readonly by: By;
   readonly tally: Tally;
   /** What is in no region: threads that run no JavaScript, programs that are not Node.js. */

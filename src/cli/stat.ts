@@ -13,6 +13,7 @@ import { othersOf } from './os-rows.ts';
 import type { Others } from './os-rows.ts';
 import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
+import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
@@ -31,6 +32,8 @@ export async function stat(args: readonly string[]): Promise<number> {
     process.stdout.write(STAT_HELP);
     return 0;
   }
+  // Passed on to the program: it must not be killed for what we open in it.
+  if (process.platform === 'linux' && isPerfDeadly()) process.env['TASKPERF_NO_PERF'] = '1';
   checkPermitted(options.asked.named, loadAddon());
   const output = new Output(options.output, options.color, process.env);
   try {
@@ -94,6 +97,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
         !asked.optional.has(event) || isCounted(event, tally.processes) || others.lines.includes(event.id),
     ),
     explicitEvents: options.explicitEvents,
+    metricGroups: options.metricGroups,
+    hidden: asked.hidden,
     by,
     tally,
     others,

@@ -5,10 +5,11 @@
 import { TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { footerLines } from './footer.ts';
+import { metricColumns } from './metric-values.ts';
 import { cpuOf, eventStates, nounFor, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
-import { scaledValue, scalingOf } from './scaling.ts';
-import { count, inUnit, percent, shorten, unitFor } from './units.ts';
+import { countedShare, scaledValue, scalingOf } from './scaling.ts';
+import { byteUnitFor, count, countUnitFor, inUnit, percent, shorten, unitFor } from './units.ts';
 import type { Unit } from './units.ts';
 
 export interface Style {
@@ -22,6 +23,8 @@ export const ROWS_MAX: number = 50;
 const NAME_WIDTH_MIN = 22;
 const NAME_WIDTH_MAX = 60;
 const GAP = 2;
+/** Columns without a number are the first to go, and the footer names the events anyway. */
+const RANK_UNSUPPORTED = 100;
 
 interface Line {
   readonly name: string;
@@ -128,9 +131,9 @@ function columnsOf(report: Report, rows: readonly ReportRow[], lines: readonly L
     columns.push(...perTaskColumns(lines, cpuMark));
   }
   for (const event of report.events) {
-    if (event.id !== TASK_CLOCK) columns.push(eventColumn(event, report, lines));
+    if (event.id !== TASK_CLOCK && !report.hidden.has(event)) columns.push(eventColumn(event, report, lines));
   }
-  return columns;
+  return [...columns, ...metricColumns(report)];
 }
 
 /** Where nothing is a task: all that each process did. */
@@ -169,22 +172,32 @@ function perTaskColumns(lines: readonly Line[], mark: string): Column[] {
 function eventColumn(event: EventInfo, report: Report, lines: readonly Line[]): Column {
   const single = report.by === 'task';
   const scaling = scalingOf(report.tally.processes);
-  const mark = marks(report)(event.id);
+  const { supported, kind, share } = eventStates(report).find((state) => state.event === event)!;
+  const mark = kind === 'exact' ? '' : '~';
   const valueOf = ({ task, values }: Line): number | undefined => {
     if (task === undefined) return undefined;
     if (single) return scaledValue(values, event.id, scaling);
     return task.count === 0 ? undefined : scaledValue(task.exited, event.id, scaling) / task.count;
   };
-  const unit = event.unit === 'ns' ? unitFor(lines.map((line) => valueOf(line) ?? 0)) : undefined;
-  const show = (value: number): string => (unit === undefined ? count(value) : inUnit(value, unit));
+  const unit = columnUnit(event, supported ? lines.map((line) => valueOf(line) ?? 0) : []);
+  const title = [event.name, unit.name, ...(kind === 'scaled' ? [`(${percent(share, 1)} %)`] : [])];
   return {
-    title: unit === undefined ? event.name : `${event.name} ${unit.name}`,
-    rank: (report.explicitEvents || single ? 1 : 10) + event.id / 100,
+    title: title.filter((word) => word !== '').join(' '),
+    rank: supported ? (report.explicitEvents || single ? 1 : 10) + event.id / 100 : RANK_UNSUPPORTED,
     cell: (line) => {
+      if (!supported) return line.task === undefined ? '' : '<not supported>';
       const value = valueOf(line);
-      return value === undefined ? '' : mark + show(value);
+      if (value === undefined) return '';
+      return countedShare(line.values, event.id, scaling) === 0
+        ? '<not counted>'
+        : mark + inUnit(value, unit);
     },
   };
+}
+
+function columnUnit({ unit }: EventInfo, values: readonly number[]): Unit {
+  if (unit === 'ns') return unitFor(values);
+  return unit === 'bytes' ? byteUnitFor(values) : countUnitFor(values);
 }
 
 function optional(ns: number | undefined, unit: Unit, mark: string): string {
@@ -220,7 +233,9 @@ function fit(all: readonly Column[], lines: readonly Line[], width: number): Fit
   while (kept.length > 1 && used() + wanted > width) kept.pop();
   const nameWidth = Math.max(Math.min(longest, NAME_WIDTH_MAX, width - used()), 8);
   const columns = sized.filter((column) => kept.includes(column));
-  const dropped = sized.filter((column) => !kept.includes(column)).map((column) => column.title);
+  const dropped = sized
+    .filter((column) => !kept.includes(column) && column.rank < RANK_UNSUPPORTED)
+    .map((column) => column.title);
   return { nameWidth, columns, dropped };
 }
 

@@ -5,42 +5,72 @@
  */
 
 export interface Unit {
-  readonly name: 'ns' | 'µs' | 'ms' | 's';
-  readonly ns: number;
+  /** Empty: the number itself. */
+  readonly name: string;
+  readonly size: number;
   readonly decimals: number;
 }
 
 /** Smallest first. */
-const UNITS: readonly Unit[] = [
-  { name: 'ns', ns: 1, decimals: 0 },
-  { name: 'µs', ns: 1e3, decimals: 1 },
-  { name: 'ms', ns: 1e6, decimals: 3 },
-  { name: 's', ns: 1e9, decimals: 3 },
+const TIMES: readonly Unit[] = [
+  { name: 'ns', size: 1, decimals: 0 },
+  { name: 'µs', size: 1e3, decimals: 1 },
+  { name: 'ms', size: 1e6, decimals: 3 },
+  { name: 's', size: 1e9, decimals: 3 },
+];
+/** Up to 99,999 a count is shown as it is: a unit would hide how few there were. */
+const COUNT_WHOLE_MAX = 1e5;
+const COUNTS: readonly Unit[] = [
+  { name: '', size: 1, decimals: 1 },
+  { name: 'K', size: 1e3, decimals: 1 },
+  { name: 'M', size: 1e6, decimals: 3 },
+  { name: 'G', size: 1e9, decimals: 3 },
+];
+const BYTES: readonly Unit[] = [
+  { name: 'B', size: 1, decimals: 0 },
+  { name: 'kB', size: 1e3, decimals: 1 },
+  { name: 'MB', size: 1e6, decimals: 3 },
+  { name: 'GB', size: 1e9, decimals: 3 },
 ];
 
 /** The largest unit in which the smallest value above 0 still shows two digits, and the largest is at least 1. */
 export function unitFor(valuesNs: readonly number[]): Unit {
-  const positive = valuesNs.filter((ns) => ns > 0);
+  return largestUnit(valuesNs, TIMES) ?? TIMES[2]!;
+}
+
+/** The same for counts and for bytes. */
+export function countUnitFor(values: readonly number[]): Unit {
+  return values.every((value) => value < COUNT_WHOLE_MAX)
+    ? COUNTS[0]!
+    : (largestUnit(values, COUNTS) ?? COUNTS[0]!);
+}
+
+export function byteUnitFor(values: readonly number[]): Unit {
+  return largestUnit(values, BYTES) ?? BYTES[0]!;
+}
+
+function largestUnit(values: readonly number[], units: readonly Unit[]): Unit | undefined {
+  const positive = values.filter((value) => value > 0);
   const smallest = Math.min(...positive);
   const largest = Math.max(...positive);
-  let chosen = UNITS[0]!;
-  if (positive.length === 0) return UNITS[2]!;
-  for (const unit of UNITS) {
-    const twoDigits = (10 * unit.ns) / 10 ** unit.decimals;
-    if (unit.ns <= largest && (smallest >= twoDigits || largest / chosen.ns >= 1e7)) chosen = unit;
+  if (positive.length === 0) return undefined;
+  let chosen = units[0]!;
+  for (const unit of units) {
+    const twoDigits = (10 * unit.size) / 10 ** unit.decimals;
+    if (unit.size <= largest && (smallest >= twoDigits || largest / chosen.size >= 1e7)) chosen = unit;
   }
   return chosen;
 }
 
-/** A time in the column's unit, without the unit: "1,234.567". */
-export function inUnit(ns: number, unit: Unit): string {
-  return grouped(ns / unit.ns, unit.decimals);
+/** A value in the column's unit, without the unit: "1,234.567". */
+export function inUnit(value: number, unit: Unit): string {
+  return unit.name === '' ? count(value) : grouped(value / unit.size, unit.decimals);
 }
 
 /** A single time with the unit that suits it: "1.23 ms". */
 export function time(ns: number): string {
-  const unit = UNITS.findLast((candidate) => Math.abs(ns) >= candidate.ns) ?? UNITS[0]!;
-  return `${grouped(ns / unit.ns, unit.ns === 1 ? 0 : 2)} ${unit.name}`;
+  const unit = TIMES.findLast((candidate) => Math.abs(ns) >= candidate.size) ?? TIMES[0]!;
+  return `${grouped(ns / unit.size, unit.size === 1 ? 0 : 2)} ${unit.name}`;
 }
 
 /** A count: "12,345"; fractions (means) with one decimal. */
@@ -62,7 +92,8 @@ export function shorten(text: string, width: number): string {
   return `${characters.slice(0, head).join('')}…${characters.slice(characters.length - (width - 1 - head)).join('')}`;
 }
 
-function grouped(value: number, decimals: number): string {
+/** "1,234.50". */
+export function grouped(value: number, decimals: number): string {
   const [whole, fraction] = Math.abs(value).toFixed(decimals).split('.');
   const sign = value < 0 && Number(value.toFixed(decimals)) !== 0 ? '-' : '';
   const thousands = whole!.replace(/\B(?=(\d{3})+$)/g, ',');

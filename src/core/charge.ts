@@ -63,7 +63,7 @@ export function fold(s: CpuState): void {
   endChange(s);
 }
 
-/** `event` is among the lines from now on. */
+/** The PMU reads one more event from now on: what it has counted of it before is nobody's. */
 export function addLine(s: CpuState, event: number): void {
   beginChange(s);
   charge(s);

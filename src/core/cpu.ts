@@ -7,7 +7,7 @@
  * Wrong: two Cpu objects used by one thread for the same tasks; calling any of this from another thread than its own.
  */
 import { type CounterAttributes, checkLimit, checkPeriod } from './attributes.ts';
-import { addLine, beginChange, charge, credit, endChange, fold } from './charge.ts';
+import { beginChange, charge, endChange, fold } from './charge.ts';
 import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
 import { INHERIT, counterWordOf, packedOf } from './counter.ts';
 import { closeThread, exitTask } from './exit.ts';
@@ -127,20 +127,6 @@ export class Cpu extends CpuState {
     this.ticks = (this.ticks + 1) | 0;
     rotate(this);
     endChange(this);
-    this.#settled();
-  }
-
-  /** The PMU reads one more event from now on: what it has counted of it before is nobody's. */
-  addLine(event: number): void {
-    this.#safepoint();
-    addLine(this, event);
-    this.#settled();
-  }
-
-  /** Adds to a living task what the PMU has learnt of late, and never shows in a reading. */
-  credit(task: TaskHandle, event: number, amount: number): void {
-    this.#safepoint();
-    credit(this, task, event, amount);
     this.#settled();
   }
 

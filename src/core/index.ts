@@ -1,5 +1,6 @@
 /** The mechanism: what a host (Node, a simulation, a reader of the region) may use. Slot offsets are in layout.ts. */
 export { AssertionError, assert } from './assert.ts';
+export { addLine, credit } from './charge.ts';
 export type { CounterAttributes } from './attributes.ts';
 export { Cpu } from './cpu.ts';
 export type { ContextHandle, CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';

@@ -46,8 +46,17 @@ export const SINGLE_SOURCES: readonly (RusageField | V8Count)[] = [
   'external-bytes',
 ];
 
-/** Bits of what install() could not find in this runtime. */
+/** Bits of what install() could not find in this runtime (native/boundary.h). */
+export const LACKS_ENTERED: number = 1;
+export const LACKS_COMPLETED: number = 2;
+export const LACKS_DRAINED: number = 4;
+export const LACKS_LOOP: number = 8;
 export const LACKS_FRAMES: number = 16;
+
+/** Bits of the runtime's counts that are not there (native/v8_counts.h). */
+export const V8_LACKS_GC: number = 1;
+export const V8_LACKS_ALLOC: number = 2;
+export const V8_LACKS_EXTERNAL: number = 4;
 
 /** native/addon.c. Failures of the system are errno numbers, never exceptions. */
 export interface Addon {
@@ -100,17 +109,30 @@ export interface Addon {
   childrenUsage(into: Float64Array): void;
   /** CPU time in ns of all threads that a process has and had, or a negative errno. */
   processCpu(pid: number): number;
+  /** Bits of what install() would not find (LACKS_*), and of the runtime's counts that are not there (V8_LACKS_*). */
+  boundaryLacks(): number;
+  v8Lacks(): number;
+  /** 1: a thread may compute the clock of its perf events itself (cap_user_time). */
+  userTime(): number;
 }
 
 /** The addon, or null where it was not built, does not load, or is refused by TASKPERF_NO_ADDON=1. */
 export function loadAddon(): Addon | null {
-  if (process.env['TASKPERF_NO_ADDON'] === '1' || process.platform !== 'linux') return null;
+  const found = findAddon();
+  return typeof found === 'string' ? null : found;
+}
+
+/** The addon, or why there is none: the code of a failed load, or what forbids it. */
+export function findAddon(): Addon | string {
+  if (process.env['TASKPERF_NO_ADDON'] === '1') return 'TASKPERF_NO_ADDON';
+  if (process.platform !== 'linux') return process.platform;
   const file = process.env['TASKPERF_ADDON'] ?? '../native/taskperf.node';
   let loaded: unknown;
   try {
     loaded = createRequire(import.meta.url)(file);
-  } catch {
-    return null;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'MODULE_NOT_FOUND' ? code : message;
   }
   assertSameLayout(loaded as Record<string, unknown>);
   return loaded as Addon;

@@ -1,12 +1,12 @@
 /**
- * What can be counted beside the clocks without the addon: V8's collections, from Node's performance entries, and heap
- * growth. All of it is estimated. A pause is charged to the task that had the thread, when its entry comes; if the task
+ * What can be counted beside the clocks without the addon: V8's collections, from Node's performance entries, heap
+ * growth, and what the kernel says of the process as a whole. All of it is estimated. A pause is charged to the task that had the thread, when its entry comes; if the task
  * has ended by then, to its nearest living ancestor.
  */
 import { constants } from 'node:os';
-import { EVENT_ESTIMATED, V_ERRNO, V_FLAGS, eventRowWord, lineOf } from '../core/index.ts';
+import { EVENT_ESTIMATED, V_ERRNO, V_FLAGS, addLine, credit, eventRowWord, lineOf } from '../core/index.ts';
 import type { Cpu, Region } from '../core/index.ts';
-import type { EventGroup, ResolvedEvent, V8Count } from './events/event.ts';
+import type { EventGroup, EventSource, ResolvedEvent, RusageField, V8Count } from './events/event.ts';
 import { GcObserver, SliceLog } from './gc-observer.ts';
 import type { GcPause } from './gc-observer.ts';
 import { HeapGrowth } from './heap-growth.ts';
@@ -26,6 +26,16 @@ const OF_PAUSE: ReadonlyMap<V8Count, OfPause> = new Map<V8Count, OfPause>([
   ['gc-minor', ({ isMinor }) => Number(isMinor)],
   ['gc-major', ({ isMajor }) => Number(isMajor)],
 ]);
+
+/** Of the whole process: other threads' are charged to whoever runs here. */
+const OF_USAGE: Readonly<Record<RusageField, (usage: NodeJS.ResourceUsage) => number>> = {
+  'page-faults': ({ minorPageFault, majorPageFault }) => minorPageFault + majorPageFault,
+  'minor-faults': ({ minorPageFault }) => minorPageFault,
+  'major-faults': ({ majorPageFault }) => majorPageFault,
+  'context-switches': (usage) => usage.voluntaryContextSwitches + usage.involuntaryContextSwitches,
+  'voluntary-switches': ({ voluntaryContextSwitches }) => voluntaryContextSwitches,
+  'involuntary-switches': ({ involuntaryContextSwitches }) => involuntaryContextSwitches,
+};
 
 /** A turn of a busy loop has some thousand slices. */
 const SLICES = 4096;
@@ -95,14 +105,23 @@ export class JsSources {
       this.#counted.set(event.name, { line, errno: ENOSPC });
       return;
     }
-    const isOpen = event.source.kind === 'v8' && this.#openCount(event.source.count, line);
+    const isOpen = this.#openSource(event.source, line);
     const errno = isOpen ? 0 : ENOSYS;
     this.#counted.set(event.name, { line, errno });
     const row = eventRowWord(line);
     this.#region.i32[row + V_ERRNO] = errno;
     if (!isOpen) return;
     Atomics.or(this.#region.i32, row + V_FLAGS, EVENT_ESTIMATED);
-    this.#cpu.addLine(line);
+    addLine(this.#cpu, line);
+  }
+
+  #openSource(source: EventSource, line: number): boolean {
+    if (source.kind === 'v8') return this.#openCount(source.count, line);
+    const field = source.kind === 'rusage' ? source.field : source.kind === 'perf' ? source.instead : null;
+    if (field === null) return false;
+    const read = OF_USAGE[field];
+    this.#pmu.addSource(line, () => read(process.resourceUsage()));
+    return true;
   }
 
   #openCount(count: V8Count, line: number): boolean {
@@ -131,7 +150,7 @@ export class JsSources {
     for (const [line, ofPause] of this.#pauseLines) {
       const amount = ofPause(pause);
       if (owner === null) this.#pmu.addToLoop(line, amount);
-      else this.#cpu.credit(owner === undefined ? this.#cpu.root : livingAncestor(owner).slot, line, amount);
+      else credit(this.#cpu, owner === undefined ? this.#cpu.root : livingAncestor(owner).slot, line, amount);
     }
   }
 }

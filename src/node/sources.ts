@@ -11,6 +11,7 @@ import {
   V_ERRNO,
   V_FLAGS,
   V_MISSED,
+  addLine,
   assert,
   eventRowWord,
   lineOf,
@@ -149,7 +150,7 @@ export class Sources {
     if (counted.errno !== 0) return;
     Atomics.or(this.#region.i32, row + V_FLAGS, flags);
     this.#pmu.events.push(counted.line);
-    this.#cpu.addLine(counted.line);
+    addLine(this.#cpu, counted.line);
   }
 
   #newGroups(): KernelGroups {
@@ -162,7 +163,7 @@ export class Sources {
     Atomics.or(this.#region.i32, eventRowWord(line) + V_FLAGS, EVENT_HIDDEN);
     if (!this.#pmu.events.includes(line)) {
       this.#pmu.events.push(line);
-      this.#cpu.addLine(line);
+      addLine(this.#cpu, line);
     }
     return line;
   }

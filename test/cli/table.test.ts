@@ -33,6 +33,8 @@ function reportOf(region: Fabricated, by: By = 'name'): Report {
     elapsedNs: 2e9,
     events,
     explicitEvents: false,
+    metricGroups: [],
+    hidden: new Set(),
     by,
     tally,
     others: NO_OTHERS,

@@ -64,6 +64,11 @@ function assertClose(actual: number, expected: number, share: number, slackNs = 
   assert.ok(off <= expected * share + slackNs, `${actual} for ${expected}, off by ${off}`);
 }
 
+/** What the hypervisor took from all cores since the start, in ticks of 10 ms. */
+function stealNs(): number {
+  return Number(fs.readFileSync('/proc/stat', 'utf8').split(/\s+/, 9)[8]) * 1e7;
+}
+
 const row = (document: Document, name: RegExp): Document['system'][number] => {
   const found = document.system.find((one) => name.test(one.name));
   assert.ok(found !== undefined, `${name} in ${document.system.map((one) => one.name).join(', ')}`);
@@ -103,6 +108,7 @@ describe('a program that is not Node.js', { skip: noBurner }, () => {
   test('perf stat in the same run agrees within 1 %', { skip: !hasPerf && 'perf is not installed' }, () => {
     const file = path.join(directory, 'perf.csv');
     const perf = ['perf', 'stat', '-x', ';', '-o', file, '-e', 'task-clock,page-faults', ...command];
+    const stolenNs = stealNs();
     const { document } = stat(['-e', 'page-faults'], perf);
     assertBooks(document, ['task-clock', 'page-faults']);
     const theirs = new Map(
@@ -113,7 +119,9 @@ describe('a program that is not Node.js', { skip: noBurner }, () => {
         .map((words) => [words[2], Number(words[0])]),
     );
     const ours = document.system.filter((one) => one.name.startsWith('(process burn-threads '));
-    assertClose(sumOf(ours, 'task-clock'), theirs.get('task-clock')! * 1e6, 0.01, 1e6);
+    // perf's clock runs on while the hypervisor has the core, the scheduler's account does not.
+    const slackNs = 1e6 + (stealNs() - stolenNs) * 2;
+    assertClose(sumOf(ours, 'task-clock'), theirs.get('task-clock')! * 1e6, 0.01, slackNs);
   });
 
   test('page faults of the whole command are those that perf stat counts', {

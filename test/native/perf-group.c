@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGES = 100, SLEEPS = 10, READINGS = 200000 };
+enum { PAGES = 1000, SLEEPS = 10, READINGS = 200000 };
 
 static struct perf_groups groups;
 static double values[PERF_EVENTS_MAX], missed[PERF_GROUPS_MAX];
@@ -50,14 +50,14 @@ static double ns(clockid_t id) {
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+static void read_all(void) { perf_groups_read(&groups, ns(CLOCK_THREAD_CPUTIME_ID), values, missed); }
+
 // The lowest free descriptor tells whether one has been left open.
 static int free_fd(void) {
   int fd = dup(0);
   close(fd);
   return fd;
 }
-
-static void read_all(void) { perf_groups_read(&groups, values, missed); }
 
 static void add(const struct perf_spec *specs, int count) {
   int failed, error = perf_group_add(&groups, specs, count, &failed);
@@ -153,7 +153,7 @@ static void monotonic(const struct perf_spec *specs, int count) {
   groups.group[0].user_readable = readable;
   uint64_t reads = groups.reads;
   double began = ns(CLOCK_MONOTONIC);
-  for (int i = 0; i < READINGS; i++) read_all();
+  for (int i = 0; i < READINGS; i++) perf_groups_read(&groups, (double)i, values, missed);
   double each = (ns(CLOCK_MONOTONIC) - began) / READINGS;
   printf("{\"backwards\": %llu, \"reads\": %.3f, \"ns\": %.1f, \"readable\": %d}\n", (unsigned long long)backwards,
          (double)(groups.reads - reads) / READINGS, each, readable);
@@ -183,27 +183,45 @@ static void agree(void) {
   }
 }
 
-// More single groups than registers: each counts only part of the time, and says how much it missed.
-static void multiplexed(void) {
+// More single groups than registers: each counts only part of the time, and says how much it missed. A pinned counter, which
+// is on the PMU always, tells what they would have counted. Stretches are of changing length, lest they keep in step with
+// the kernel's rotation.
+static void multiplex(uint64_t rounds, int stretches, useconds_t sleep_us) {
   enum { GROUPS = 12 };
-  for (int i = 0; i < GROUPS; i++) add(&instructions, 1);
+  struct perf_event_attr attr;
+  perf_fill(&attr, &instructions);
+  attr.pinned = 1;
+  int pinned, error = perf_open_attr(&attr, 0, -1, &pinned);
+  for (int i = 0; i < GROUPS && !error; i++) add(&instructions, 1);
   read_all();
-  double cpu = ns(CLOCK_THREAD_CPUTIME_ID);
-  uint64_t rounds = 600 * 1000 * 1000;
-  for (int i = 0; i < 600; i++) {
-    spin(rounds / 600);
+  uint64_t before, expected, enabled, running;
+  error = error || perf_read_fd(pinned, &before, &enabled, &running);
+  double cpu = ns(CLOCK_THREAD_CPUTIME_ID), at_start[GROUPS];
+  memcpy(at_start, values, sizeof at_start);
+  for (int i = 0; i < stretches; i++) {
+    spin(rounds / 2 + rounds * (uint64_t)(i * 7919 % 1000) / 1000);
+    if (sleep_us) usleep(sleep_us);
     read_all();
   }
+  error = error || perf_read_fd(pinned, &expected, &enabled, &running);
   cpu = ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
-  printf("{\"expected\": %llu, \"cpu\": %.0f, \"reading\": ", (unsigned long long)(2 * rounds), cpu);
+  for (int i = 0; i < GROUPS; i++) values[i] -= at_start[i];
+  printf("{\"pinned\": %d, \"expected\": %.0f, \"cpu\": %.0f, ", error, (double)(expected - before), cpu);
+  for (int i = 0; i < GROUPS; i++) at_start[i] = (double)groups.group[i].missed;
+  print_array("raw", at_start, GROUPS);
+  printf(", \"reading\": ");
   print_reading();
   printf("}\n");
 }
 
+static void multiplexed(void) { multiplex(1000 * 1000, 600, 0); }
+// A server that waits after each piece of work: switching threads is a good part of its CPU time.
+static void blocking(void) { multiplex(50 * 1000, 6000, 20); }
+
 // Past the width of the registers: 32 bits on older arm64.
 static void wide(void) {
   add(&instructions, 1);
-  uint64_t rounds = UINT64_C(3) << 30;
+  uint64_t rounds = UINT64_C(17) << 27;  // 4.6e9 instructions
   read_all();
   double last = values[0];
   int backwards = 0;
@@ -232,7 +250,7 @@ static const struct {
   void (*run)(void);
 } scenarios[] = {
     {"counts", counts},         {"refused", refused},       {"full", full},   {"lost", lost},
-    {"overhead", overhead},     {"user-reads", user_reads}, {"agree", agree}, {"multiplexed", multiplexed},
+    {"overhead", overhead},     {"user-reads", user_reads}, {"agree", agree}, {"multiplexed", multiplexed}, {"blocking", blocking},
     {"too-large", too_large},   {"wide", wide},
 };
 

@@ -32,15 +32,16 @@ describe('a group of kernel counters', { skip: software }, () => {
       'counts',
     );
     const [faults, switches, migrations, taskClock] = found.reading.values;
-    assert.deepEqual(found.before.slice(0, 3), [0, 0, 0]);
-    // The stack and the C library may touch a page for the first time; the kernel may preempt.
-    within(faults!, found.pages, found.pages + 20);
+    // Our own code and the sanitizer touch pages for the first time, too; the kernel may preempt.
+    for (const count of found.before.slice(0, 3)) within(count, 0, 20);
+    within(faults!, found.pages, found.pages * 1.2);
     within(switches!, found.sleeps, found.sleeps + 100);
     within(migrations!, 0, found.sleeps + 100);
     within(taskClock!, found.cpu * 0.8, found.cpu * 1.01);
+    // Opening it took two more.
     assert.deepEqual(
       { ...found.reading, values: [] },
-      { values: [], missed: [0], reads: 2, readable: 0, errno: 0 },
+      { values: [], missed: [0], reads: 4, readable: 0, errno: 0 },
     );
   });
 
@@ -52,7 +53,7 @@ describe('a group of kernel counters', { skip: software }, () => {
     const { values, ...found } = run<{ values: number[] }>('full');
     assert.deepEqual(found, { added: 24, errno: ENOSPC, leaked: 0 });
     assert.equal(values.length, 24);
-    for (const value of values) within(value, 100, 120);
+    for (const value of values) within(value, 1000, 1200);
   });
 
   test('that cannot be read any more keeps its values and says so; the others go on', () => {
@@ -60,7 +61,7 @@ describe('a group of kernel counters', { skip: software }, () => {
     assert.equal(before.errno, 0);
     assert.equal(later.errno, EBADF);
     assert.equal(later.values[0], before.values[0]);
-    within(later.values[1]!, before.values[1]! + 100, before.values[1]! + 120);
+    within(later.values[1]!, before.values[1]! + 1000, before.values[1]! + 1200);
     assert.equal(other, 0);
   });
 
@@ -100,16 +101,18 @@ describe('a group of hardware counters', { skip: hardware }, () => {
     assert.ok(ns > 0);
   });
 
-  test('tells what it missed, so that a value counted part of the time can be scaled within 1 %', () => {
-    const { expected, cpu, reading } = run<{ expected: number; cpu: number; reading: Reading }>(
-      'multiplexed',
-    );
-    assert.equal(reading.errno, 0);
-    for (const [group, value] of reading.values.entries()) {
-      const scaled = (value * cpu) / (cpu - reading.missed[group]!);
-      within(scaled, expected * 0.99, expected * 1.01);
-    }
-  });
+  for (const scenario of ['multiplexed', 'blocking']) {
+    test(`tells what it missed, so that a value counted part of the time can be scaled: ${scenario}`, () => {
+      const found = run<{ pinned: number; expected: number; cpu: number; reading: Reading }>(scenario);
+      assert.deepEqual([found.pinned, found.reading.errno], [0, 0]);
+      for (const [group, value] of found.reading.values.entries()) {
+        const missed = found.reading.missed[group]!;
+        assert.ok(missed > found.cpu / 4, 'twelve counters do not fit');
+        const scaled = (value * found.cpu) / (found.cpu - missed);
+        within(scaled, found.expected * 0.99, found.expected * 1.01);
+      }
+    });
+  }
 
   test('is refused when it is larger than the PMU', () => {
     const { failed, ...found } = run<{ failed: number }>('too-large');
