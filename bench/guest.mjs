@@ -25,7 +25,7 @@ const { values: options } = parseArgs({
     runner: { type: 'string' },
     work: { type: 'string', default: join(tmpdir(), 'taskperf-guest') },
     node: { type: 'string', default: '24' },
-    variants: { type: 'string', default: 'none,loaded,counting' },
+    variants: { type: 'string', default: 'none,loaded,counting,hardware' },
     connections: { type: 'string', default: '1,10' },
     short: { type: 'string', default: '2000' },
     long: { type: 'string', default: '6000' },

@@ -13,6 +13,8 @@ const LABELS = {
   none: 'nothing',
   loaded: 'taskperf loaded, no counter',
   counting: 'taskperf, every request',
+  hardware: 'the same, cycles and instructions',
+  alloc: 'the same, `alloc-bytes`',
   ...PEERS,
 };
 const ROUTES = { '/awaits': 'ten awaits', '/work': '1 ms of work' };

@@ -1,17 +1,24 @@
-// The two taskperf variants, as `taskperf stat` starts the server, and what the region says was counted.
+// The variants with taskperf, as `taskperf stat` starts the server, and what the region says was counted.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../machine.mjs';
 
-/** Events opened on every request. The first three are what `taskperf stat` counts unless told otherwise. */
-const EVENTS = { loaded: '', counting: 'task-clock,cpu-clock,task-switches' };
-
-export const countedVariants = {
-  /** Loaded into the process, nothing counted. */
-  loaded: ({ directory }) => ({ env: childVariables('loaded', directory) }),
-  /** Every request counted. */
-  counting: ({ directory }) => ({ env: childVariables('counting', directory) }),
+/** What every request is counted with; nothing where taskperf is only loaded. */
+const EVENTS = {
+  loaded: '',
+  /** What `taskperf stat` counts unless told otherwise, on a machine without hardware counters. */
+  counting: 'task-clock,wait,gc-time',
+  /** The same with them. */
+  hardware: 'task-clock,wait,gc-time,cycles,instructions',
+  alloc: 'task-clock,wait,gc-time,alloc-bytes',
 };
+
+/** Variants whose requests are counted. */
+export const COUNTING = new Set(['counting', 'hardware', 'alloc']);
+
+export const countedVariants = Object.fromEntries(
+  Object.keys(EVENTS).map((name) => [name, ({ directory }) => ({ env: childVariables(name, directory) })]),
+);
 
 /** What `taskperf stat` sets in the environment; `at` is where the package is on the machine that runs it. */
 export function childVariables(variant, directory, at = root) {

@@ -1,8 +1,8 @@
 /**
- * Bytes allocated on the JavaScript heap, as far as JavaScript can tell. Node 26 says it, to the buffers of some kB
- * in which V8 takes memory. Before that it is the growth of the used heap from one reading to the next, which is too little
- * by what was allocated between two readings before a collection came: next to nothing for requests, whose slices
- * are short, and most of it for a program that computes for long without a switch.
+ * Bytes allocated on the JavaScript heap, as far as JavaScript can tell. Node 26 says it, counted in the buffers of up to
+ * 256 kB in which V8 takes memory: whoever runs then has all of one. Before that it is the growth of the used heap from
+ * one reading to the next, which is too little by what was allocated between two readings before a collection came: next
+ * to nothing for requests, whose slices are short, and most of it for a program that computes for long without a switch.
  *
  * A reading costs 0.4 µs and some hundred bytes of garbage of its own, which are taken off.
  */

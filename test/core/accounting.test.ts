@@ -19,6 +19,7 @@ import {
   T_F64_UNATTRIBUTED,
   WAIT,
   WALL,
+  credit,
   internName,
   nameTotalF64,
   ringF64,
@@ -179,4 +180,25 @@ test('task-switches: lazy switches are counted like all others, in the family an
   const at = threadF64(region.layout, 0) + TASK_SWITCHES;
   const lines = [T_F64_TOTAL, T_F64_TASKS, T_F64_UNATTRIBUTED].map((line) => region.f64[at + line]);
   assert.deepEqual(lines, [5, 4, 1]);
+});
+
+test('what is known late is credited to its task, which need not run, and to the thread', () => {
+  const { cpu, region } = makeWorld();
+  const [onThread, onRoot] = [
+    cpu.openCounter({ event: WAIT, thread: true }),
+    cpu.openCounter({ event: WAIT }),
+  ];
+  const task = cpu.fork(cpu.root, 0);
+  const onTask = cpu.openCounter({ event: WAIT, task });
+  credit(cpu, task, WAIT, 40);
+  credit(cpu, cpu.root, WAIT, 2);
+  assert.deepEqual(
+    [onThread, onRoot, onTask].map((counter) => cpu.read(counter).value),
+    [42, 2, 40],
+  );
+  const lines = [T_F64_TASKS, T_F64_UNATTRIBUTED, T_F64_TOTAL];
+  assert.deepEqual(
+    lines.map((line) => region.f64[threadF64(region.layout, cpu.index) + line + WAIT]),
+    [40, 2, 42],
+  );
 });

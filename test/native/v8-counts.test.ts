@@ -29,15 +29,17 @@ describe('V8 counts', { skip: compile() }, () => {
   });
 
   test('take as long as --trace-gc says', () => {
-    // Few and long ones: V8 prints its line within the pause, which then takes some 50 µs more than the line says. What it
-    // finishes of an earlier collection comes before its clock starts, too: 3 ms of 300 here.
-    const flags = ['--trace-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
-    const { counted, observed, traced } = run<Pauses & { traced: Traced }>('pauses', ...flags);
-    assert.equal(traced.pauses, counted.minor + counted.major);
-    // --trace-gc has no line for the start of incremental marking.
-    const time = counted.time - observed.otherTime;
-    const [least, most] = [traced.time * 0.99, traced.time * 1.04 + 60_000 * traced.pauses];
-    assert.ok(time > least && time < most, `${time} ns, traced ${traced.time} ns`);
+    // V8's own clock starts later, when what was left of an earlier collection is done, and it prints its line within the
+    // pause: 0.3 to 1 % of the time, on a busy machine at times 10 %. Hence the best of three.
+    const ratios = [1, 2, 3].map(() => {
+      const flags = ['--trace-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
+      const { counted, observed, traced } = run<Pauses & { traced: Traced }>('pauses', ...flags);
+      assert.equal(traced.pauses, counted.minor + counted.major);
+      // --trace-gc has no line for the start of incremental marking.
+      return (counted.time - observed.otherTime) / traced.time;
+    });
+    const least = Math.min(...ratios);
+    assert.ok(least > 0.99 && least < 1.1, ratios.join(', '));
   });
 
   test('count what is allocated within 5 % whatever is collected in between', (t) => {
@@ -140,16 +142,16 @@ function run<Report>(mode: string, ...flags: string[]): Report {
     maxBuffer: 1 << 26,
   });
   assert.deepEqual([child.status, child.signal], [0, null], child.stderr);
-  const lines = child.stdout.trim().split('\n');
-  const times = [
-    ...child.stdout.matchAll(/ms: (?:Incremental )?(?:Scavenge|Mark-\w+|Minor).*?([\d.]+) \/ [\d.]+ ms/g),
-  ];
-  const traced: Traced = {
-    pauses: times.length,
-    time: times.reduce((sum, [, ms]) => sum + Number(ms) * 1e6, 0),
-  };
-  const report = JSON.parse(lines.find((line) => line.startsWith('{'))!) as Report;
-  return { ...report, ...(flags.includes('--trace-gc') ? { traced } : {}) };
+  const report = JSON.parse(child.stdout.trim().split('\n').at(-1)!) as Report;
+  return { ...report, ...(flags.includes('--trace-gc') ? { traced: tracedIn(child.stdout) } : {}) };
+}
+
+/** V8's lines between the program's marks. */
+function tracedIn(output: string): Traced {
+  const lines = output.slice(output.indexOf('begin\n'), output.indexOf('end\n'));
+  const pattern = / ms: (?:Incremental )?(?:Scavenge|Mark-\w+|Minor).*?([\d.]+) \/ [\d.]+ ms/g;
+  const times = [...lines.matchAll(pattern)].map(([, ms]) => Number(ms) * 1e6);
+  return { pauses: times.length, time: times.reduce((sum, time) => sum + time, 0) };
 }
 
 /** The flag of V8's other minor collector, which had another name in Node 20; null where there is none. */
@@ -166,7 +168,9 @@ function compile(): string | false {
   if (spawnSync(command!, [...first, '--version'], { stdio: 'ignore' }).status !== 0) return 'no C compiler';
   const headers = (createRequire(import.meta.url)('node-api-headers') as { include_dir: string }).include_dir;
   const native = path.join(root, 'native');
-  const flags = ['-std=c11', '-Wall', '-Wextra', '-O2', '-shared', '-fPIC', '-fvisibility=hidden'];
+  const isSanitized = (process.env['LD_PRELOAD'] ?? '').includes('libasan');
+  const sanitizers = isSanitized ? ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] : [];
+  const flags = ['-std=c11', '-Wall', '-Wextra', '-O2', '-shared', '-fPIC', ...sanitizers];
   const sources = [
     path.join(root, 'test/fixtures/native/v8-counts-addon.c'),
     path.join(native, 'v8_counts.c'),
