@@ -250,6 +250,7 @@ NAPI_MODULE_INIT() {
   addon_export(env, exports, "threadId", thread_id);
   addon_export(env, exports, "watch", watch);
   addon_sources(env, exports);
+  addon_perf(env, exports);
   addon_probe(env, exports);
   export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
   export_number(env, exports, "WORD_RESUME", WORD_RESUME);

@@ -1,17 +1,25 @@
-// Builds the addon with the system's C compiler: `node scripts/build-native.mjs [--sanitize]`.
+// Builds the addon and the launcher with the system's C compiler: `node scripts/build-native.mjs [--sanitize]`.
 //
 // taskperf works without the addon (on JavaScript's clocks), so a missing compiler or another platform is one line of
 // notice and success. A compile ERROR of an existing compiler is a failure: that is a bug, not a fact of the machine.
 // --sanitize builds dist/native/taskperf-asan.node with AddressSanitizer and UndefinedBehaviorSanitizer beside it.
+// native/launcher/ is a program of its own, dist/native/taskperf-exec: without it the tool starts commands by itself.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sanitize = process.argv.includes('--sanitize');
-const output = join(root, 'dist', 'native', sanitize ? 'taskperf-asan.node' : 'taskperf.node');
+const addon = {
+  folder: join(root, 'native'),
+  output: join(root, 'dist', 'native', sanitize ? 'taskperf-asan.node' : 'taskperf.node'),
+};
+const launcher = {
+  folder: join(root, 'native', 'launcher'),
+  output: join(root, 'dist', 'native', sanitize ? 'taskperf-exec-asan' : 'taskperf-exec'),
+};
 
 const warnings = ['-std=c11', '-Wall', '-Wextra', '-Werror'];
 const shape = ['-shared', '-fPIC', '-fvisibility=hidden'];
@@ -27,26 +35,30 @@ const sanitized = [
 process.exitCode = build();
 
 function build() {
-  const sources = sourceFiles();
-  if (upToDate(sources)) return 0;
+  const sources = sourceFiles(addon.folder);
+  const starter = sourceFiles(launcher.folder);
+  const stale = [
+    { target: addon, sources },
+    { target: launcher, sources: starter },
+  ].filter((one) => !upToDate(one.target.output, one.sources));
+  if (stale.length === 0) return 0;
   const obstacle = obstacleToBuilding(sources);
   if (obstacle !== null) {
     console.log(
       `taskperf: native addon not built (${obstacle}); times will be estimated from JavaScript's clocks.`,
     );
-    // A stale addon of an older source tree must not be loaded instead.
-    rmSync(output, { force: true });
+    // What an older source tree left must not be used instead.
+    for (const { target } of stale) rmSync(target.output, { force: true });
     return 0;
   }
-  return compile(sources.filter((file) => file.endsWith('.c')));
+  return Math.max(...stale.map((one) => compile(one.target, one.sources)));
 }
 
-function sourceFiles() {
-  const native = join(root, 'native');
-  if (!existsSync(native)) return [];
-  return readdirSync(native)
+function sourceFiles(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
     .filter((name) => /\.[ch]$/.test(name))
-    .map((name) => join(native, name));
+    .map((name) => join(folder, name));
 }
 
 /** The fact of this machine that prevents building, as part of a sentence, or null. */
@@ -78,27 +90,30 @@ function compiler() {
   return null;
 }
 
-function upToDate(sources) {
+function upToDate(output, sources) {
+  // An installed package: the dates of its files say nothing, and the shipped binaries must stay.
+  if (!existsSync(join(root, 'src'))) return existsSync(output) || existsSync(addon.output);
+  if (sources.length === 0 && output === launcher.output) return true;
   if (!existsSync(output)) return false;
-  // An installed package: the dates of its files say nothing, and the shipped binary must stay.
-  if (!existsSync(join(root, 'src'))) return true;
   const built = statSync(output).mtimeMs;
   return [...sources, fileURLToPath(import.meta.url)].every((file) => statSync(file).mtimeMs <= built);
 }
 
 /** Compiles to a temporary name first: a running process may have the old file mapped. */
-function compile(files) {
+function compile({ output }, sources) {
   mkdirSync(dirname(output), { recursive: true });
   const temporary = `${output}.${process.pid}`;
   const [command, ...first] = compiler();
-  const flags = [...warnings, ...shape, ...(sanitize ? sanitized : optimised), '-I', headers()];
+  const library = output === addon.output ? [...shape, '-I', headers()] : [];
+  const flags = [...warnings, ...library, ...(sanitize ? sanitized : optimised)];
+  const files = sources.filter((file) => file.endsWith('.c'));
   const run = spawnSync(command, [...first, ...flags, ...files, '-o', temporary, '-ldl', '-lm'], {
     stdio: 'inherit',
   });
   if (run.status !== 0) {
     rmSync(temporary, { force: true });
     console.error(
-      `taskperf: ${command} could not build the native addon (exit ${run.status ?? run.signal}).`,
+      `taskperf: ${command} could not build ${basename(output)} (exit ${run.status ?? run.signal}).`,
     );
     return 1;
   }

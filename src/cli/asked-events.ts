@@ -7,7 +7,7 @@ import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import { detailEvents } from '../node/events/catalogue.ts';
-import type { EventGroup, ResolvedEvent } from '../node/events/event.ts';
+import type { EventGroup, EventSource, ResolvedEvent } from '../node/events/event.ts';
 import { parseEvents } from '../node/events/parse.ts';
 import { eventsFor } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
@@ -17,6 +17,8 @@ export interface AskedEvents {
   readonly events: readonly EventInfo[];
   /** Not a word about them where the machine does not count them: nobody asked by name. */
   readonly optional: ReadonlySet<EventInfo>;
+  /** Where the counts of an event come from. */
+  readonly sources: ReadonlyMap<EventInfo, EventSource>;
   /** Counted for the metrics that were asked for, without a column of their own. */
   readonly hidden: ReadonlySet<EventInfo>;
   /** What was asked for by name, as it was grouped. */
@@ -48,13 +50,15 @@ export function askedEvents({ lists, detail, metricGroups }: Wanted): AskedEvent
   const [more, derived] = [detailEvents(detail), eventsFor(metricGroups)];
   const text = ['task-clock', ...(lists ?? DEFAULT_EVENTS), ...more, ...optional, ...derived].join(',');
   // Numbered as the processes will, which see this text only.
-  const events = numbered(parseEvents(text).flat());
+  const sources = numbered(parseEvents(text).flat());
+  const events = [...sources.keys()];
   // Of the default ones, those that a metric tells better have no column.
   const byName = new Set(
     [...named.flat(), ...more.flatMap((name) => parseEvents(name)).flat()].map(({ name }) => name),
   );
   return {
     events,
+    sources,
     optional: new Set(events.filter(({ name }) => optional.includes(name) && !derived.includes(name))),
     hidden: new Set(events.filter(({ name }) => derived.includes(name) && !byName.has(name))),
     named,
@@ -62,18 +66,21 @@ export function askedEvents({ lists, detail, metricGroups }: Wanted): AskedEvent
   };
 }
 
-function numbered(resolved: readonly ResolvedEvent[]): EventInfo[] {
-  const events = new Map<string, EventInfo>([['task-clock', EVENTS[TASK_CLOCK]!]]);
+function numbered(resolved: readonly ResolvedEvent[]): Map<EventInfo, EventSource> {
+  const taskClock = EVENTS[TASK_CLOCK]!;
+  const names = new Set([taskClock.name]);
+  const events = new Map<EventInfo, EventSource>([[taskClock, { kind: 'fixed', line: TASK_CLOCK }]]);
   let next = EVENT_GIVEN_FIRST;
   for (const { name, unit, additive, meaning, source } of resolved) {
-    if (events.has(name)) continue;
+    if (names.has(name)) continue;
+    names.add(name);
     const id = source.kind === 'fixed' ? source.line : next++;
-    events.set(name, { id, name, unit, additive, meaning });
+    events.set({ id, name, unit, additive, meaning }, source);
   }
   const given = next - EVENT_GIVEN_FIRST;
   if (given > LINES_GIVEN) {
     const message = `${given} events beside the clocks are more than the ${LINES_GIVEN} that can be counted at once; ask for fewer`;
     throw new TaskperfError('ENOSPC', message, given);
   }
-  return [...events.values()];
+  return events;
 }

@@ -6,7 +6,7 @@
 import type { EventInfo } from '../core/events.ts';
 import { rowMetrics, wholeMetrics } from './metric-values.ts';
 import type { MetricJson } from './metric-values.ts';
-import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows } from './report.ts';
+import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
@@ -67,6 +67,8 @@ export interface StatJson {
     readonly id: number;
     readonly name: string;
     readonly pid: number;
+    /** false: what the thread did is in no task; `id` is its number in the system then, 0 where it is many. */
+    readonly javascript: boolean;
     readonly counters: ValuesJson;
   }[];
   readonly tasks: readonly TaskJson[];
@@ -99,6 +101,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const states = eventStates(report);
   const counted = states.filter((state) => state.supported).map((state) => state.event);
   const additive = counted.filter((event) => event.additive);
+  const everywhere = additive.filter((event) => report.others.lines.includes(event.id));
   const scaling = scalingOf(tally.processes);
   const metricsOfRow = rowMetrics(report);
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
@@ -115,14 +118,22 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
       return { name: event.name, unit: event.unit, kind, supported, reason, countedShare: share };
     }),
     processes: tally.processes.map(({ pid, node, exited }) => ({ pid, node, exited })),
-    threads: tally.threads.map(({ id, name, pid, total }) => {
-      return { id, name, pid, counters: shown(total) };
-    }),
+    threads: [
+      ...tally.threads.map(({ id, name, pid, total }) => {
+        return { id, name, pid, javascript: true, counters: shown(total) };
+      }),
+      ...report.others.threads.map(({ tid, name, pid, values }) => {
+        return { id: tid, name, pid, javascript: false, counters: valuesJson(everywhere, values) };
+      }),
+    ],
     tasks: rows.map((row) => ({
       ...taskJson(row, { events, counted: new Set(counted), scaling }),
       metrics: metricsOfRow(row),
     })),
-    system: systemRows(tally).map(({ name, values }) => ({ name, counters: shown(values) })),
+    system: systemRows(report).map((row) => {
+      const isOther = report.others.rows.includes(row);
+      return { name: row.name, counters: isOther ? valuesJson(everywhere, row.values) : shown(row.values) };
+    }),
     metrics: wholeMetrics(report, rows),
     conservation: conservationOf(report, rows, additive),
     overhead: overheadOf(tally),
@@ -139,12 +150,12 @@ export function valuesJson(events: readonly EventInfo[], values: Float64Array): 
 
 /** Threads' total minus tasks and system rows, of what was counted: events that take turns are not scaled here. */
 export function conservationOf(
-  { tally }: Report,
+  report: Report,
   rows: readonly ReportRow[],
   additive: readonly EventInfo[],
 ): Record<string, ConservationJson> {
-  const threads = sumOf(tally.threads.map((thread) => thread.total));
-  const attributed = sumOf([...rows, ...systemRows(tally)].map((row) => row.values));
+  const threads = totalOf(report);
+  const attributed = sumOf([...rows, ...systemRows(report)].map((row) => row.values));
   const entries = additive.map(({ id, name }): [string, ConservationJson] => {
     const [total, sum] = [threads[id]!, attributed[id]!];
     return [name, { threads: total, attributed: sum, error: total - sum }];

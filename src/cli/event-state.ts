@@ -55,12 +55,13 @@ function stateOf(event: EventInfo, { processes, totals, scaling }: StateInput): 
     );
   if ((flags & EVENT_ESTIMATED) !== 0) return state('estimated', estimateText(event.name));
   const share = countedShare(totals, event.id, scaling);
-  if (share < 1) return state('scaled', 'more events than the PMU counts at once take turns', share);
+  if (share < 1) return state('scaled', SCALED_TEXT, share);
   if ((flags & EVENT_USER_ONLY) !== 0) return state('exact', USER_ONLY_TEXT);
   return state('exact', null);
 }
 
-const USER_ONLY_TEXT =
+export const SCALED_TEXT: string = 'more events than the PMU counts at once take turns';
+export const USER_ONLY_TEXT: string =
   "user space only: the kernel's part may not be counted; allow it with `sudo sysctl kernel.perf_event_paranoid=1`";
 
 function estimateText(name: string): string {

@@ -23,12 +23,8 @@ export function footerLines(
   rows: readonly ReportRow[],
   dropped: readonly string[],
 ): string[] {
-  const lines = [
-    timeLine(report, rows),
-    ...cpuLines(report),
-    overheadLine(report),
-    lossLine(report.tally.lost),
-  ];
+  const lines = [timeLine(report, rows), ...cpuLines(report)];
+  if (report.tally.processes.length > 0) lines.push(overheadLine(report), lossLine(report.tally.lost));
   lines.push(` program ${endingText(report.ended)}`);
   lines.push(...estimateLines(report));
   if (dropped.length > 0)
@@ -38,6 +34,11 @@ export function footerLines(
 }
 
 function timeLine(report: Report, rows: readonly ReportRow[]): string {
+  if (report.tally.processes.length === 0) {
+    const cores = (cpuOf(report) / report.elapsedNs).toFixed(2);
+    const { processes } = report.others;
+    return ` ${time(report.elapsedNs)} elapsed, ${count(processes)} process${processes === 1 ? '' : 'es'}, ${cores} cores used`;
+  }
   const tasks = rows.reduce((sum, row) => sum + row.count, 0);
   const live = rows.reduce((sum, row) => sum + row.live, 0);
   const perSecond = (tasks / report.elapsedNs) * 1e9;
@@ -82,12 +83,16 @@ function stateLabel({ supported, kind }: EventState): string {
   return kind === 'exact' ? 'counted in part' : `${kind} (~)`;
 }
 
+/** Where nothing is Node.js nobody misses what only JavaScript has. */
+function isOnlyJavaScript({ tally, others }: Report, { event }: EventState): boolean {
+  return tally.processes.length === 0 && !others.states.has(event.id);
+}
+
 /** One line per reason, naming the events it makes inexact. */
 function estimateLines(report: Report): string[] {
-  if (report.tally.processes.length === 0) return [];
   const byReason = new Map<string, string[]>();
   for (const state of eventStates(report)) {
-    if (state.reason === null) continue;
+    if (state.reason === null || (!state.supported && isOnlyJavaScript(report, state))) continue;
     const text = ` ${stateLabel(state)}: NAMES; ${state.reason}`;
     const share = state.kind === 'scaled' ? ` (${percent(state.share, 1)} %)` : '';
     byReason.set(text, [...(byReason.get(text) ?? []), state.event.name + share]);

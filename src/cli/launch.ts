@@ -6,9 +6,13 @@
  * the second one.
  */
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { launcherFile, release, startHeld } from './held-start.ts';
+import { noUsage } from './os-usage.ts';
+import type { Usage } from './os-usage.ts';
 import type { Ending } from './report.ts';
 
 export interface Launch {
@@ -16,10 +20,14 @@ export interface Launch {
   readonly env: NodeJS.ProcessEnv;
   /** More processes that a forced end must kill: those of a command that is a script. */
   readonly morePids: () => readonly number[];
+  /** The process exists. `isHeld`: it has not become the command yet, and does when this returns. */
+  readonly onProcess: (pid: number, isHeld: boolean) => void;
 }
 
 export interface Running {
   readonly pid: number;
+  /** What the process had used before it became the command. */
+  readonly before: Usage;
   /** Settles when the command has ended. */
   readonly ended: Promise<Ending>;
 }
@@ -46,6 +54,9 @@ export function usesPermissionModel(command: readonly string[], env: NodeJS.Proc
   return [...command, ...(env['NODE_OPTIONS'] ?? '').split(' ')].some((word) => flag.test(word));
 }
 
+/** In the environment of every process of the command. */
+export const SESSION_MARK: string = `TASKPERF_SESSION=${process.pid}`;
+
 /** What the child needs to count itself: see docs/architecture.md. */
 export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: string): NodeJS.ProcessEnv {
   const bootstrap = fileURLToPath(new URL('../node/bootstrap.cjs', import.meta.url));
@@ -61,20 +72,53 @@ export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: stri
 }
 
 /** Starts it. Throws LaunchError when that is impossible. */
-export async function launch({ command, env, morePids }: Launch): Promise<Running> {
-  const [file, ...args] = command;
+export async function launch(options: Launch): Promise<Running> {
+  const [file, ...args] = options.command;
   if (file === '') throw new LaunchError("command not found: ''; name a program after --", 127);
-  const child = spawn(file!, args, { stdio: 'inherit', env });
-  const ended = new Promise<Ending>((resolve) => {
+  const held = await launchHeld(file!, options);
+  if (held !== undefined) return held;
+  const child = spawn(file!, args, { stdio: 'inherit', env: options.env });
+  const ended = endOf(child, options.morePids);
+  try {
+    await spawned(child);
+  } catch (error) {
+    throw launchError(file!, error as NodeJS.ErrnoException);
+  }
+  options.onProcess(child.pid!, false);
+  return { pid: child.pid!, before: noUsage(), ended };
+}
+
+/** Through the launcher; undefined when there is none that runs. */
+async function launchHeld(file: string, options: Launch): Promise<Running | undefined> {
+  const launcher = launcherFile();
+  if (launcher === undefined) return undefined;
+  const child = startHeld(launcher, options.command, options.env);
+  const ended = endOf(child, options.morePids);
+  try {
+    await spawned(child);
+  } catch {
+    return undefined;
+  }
+  options.onProcess(child.pid!, true);
+  const { before, error } = await release(child, file);
+  if (error !== undefined) throw launchError(file, error);
+  return { pid: child.pid!, before, ended };
+}
+
+/** Passes signals on to it from now on, and tells how it ends. */
+function endOf(child: ChildProcess, morePids: () => readonly number[]): Promise<Ending> {
+  return new Promise<Ending>((resolve) => {
     const stop = forwardSignals((signal) => child.kill(signal), morePids);
     child.once('exit', (code, signal) => resolve({ code, signal, forced: stop() }));
     child.once('error', () => stop());
   });
-  await new Promise<void>((resolve, reject) => {
+}
+
+function spawned(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (error: NodeJS.ErrnoException) => reject(launchError(file!, error)));
+    child.once('error', reject);
   });
-  return { pid: child.pid!, ended };
 }
 
 /** The status a shell would report: the program's own, or 128 + the signal's number. */

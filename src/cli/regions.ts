@@ -5,11 +5,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { EVENT_GIVEN_FIRST } from '../core/events.ts';
-import { EVENT_LINES, H_PID } from '../core/layout.ts';
+import { EVENT_LINES, H_PID, T_F64_TOTAL, T_TID } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
 import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
+import type { RegionThread } from './os-threads.ts';
 import { RegionReader } from './reader.ts';
 import { RingReader } from './ring.ts';
 import type { ExitSink } from './ring.ts';
@@ -72,6 +73,20 @@ export class RegionSession {
   /** Pids of processes whose regions are being read: they are killed too when the user forces the end. */
   pids(): number[] {
     return [...this.#open.values()].map((region) => region.pid);
+  }
+
+  /** The JavaScript threads that run now, and their totals so far. */
+  threads(): RegionThread[] {
+    return [...this.#open.values()].flatMap(({ reader, pid }) => {
+      reader.refresh();
+      const slots = Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index));
+      return slots.flatMap((slot) => {
+        if (slot === undefined) return [];
+        const total = slot.f64.subarray(T_F64_TOTAL, T_F64_TOTAL + EVENT_LINES);
+        // Without the addon it does not know its tid: the main thread's is the pid.
+        return [{ pid, tid: slot.i32[T_TID]! || pid, total }];
+      });
+    });
   }
 
   /** The books as they are now. */

@@ -6,6 +6,7 @@ import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import type { MetricGroup } from './metrics.ts';
+import type { OtherRow, Others } from './os-rows.ts';
 import { scalingOf } from './scaling.ts';
 import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
@@ -33,6 +34,8 @@ export interface Report {
   readonly hidden: ReadonlySet<EventInfo>;
   readonly by: By;
   readonly tally: Tally;
+  /** What is in no region: threads that run no JavaScript, programs that are not Node.js. */
+  readonly others: Others;
   readonly groups: ReadonlyMap<string, Group>;
   /** With `by: 'task'` only. */
   readonly tasks: readonly LoggedTask[];
@@ -54,11 +57,6 @@ export interface ReportRow {
   readonly spread: (event: number) => Spread | undefined;
 }
 
-export interface SystemRow {
-  readonly name: '(event loop)' | '(idle)' | '(unattributed)' | '(late)';
-  readonly values: Float64Array;
-}
-
 const NO_SPREAD = (): undefined => undefined;
 
 /** The rows of the report, most costly first; their sum is the sum of all tasks, whatever `by` says. */
@@ -68,13 +66,21 @@ export function rowsOf(report: Report): ReportRow[] {
   return rows.map((row) => groupRow(row, report.groups.get(row.key)));
 }
 
-export function systemRows(tally: Tally): SystemRow[] {
+/** Where CPU time went that no task used: on the threads of the regions, then on all others. */
+export function systemRows({ tally, others }: Report): OtherRow[] {
+  if (tally.threads.length === 0 && others.rows.length > 0) return [...others.rows];
   return [
     { name: '(event loop)', values: sumOf(tally.threads.map((thread) => thread.loop)) },
     { name: '(idle)', values: sumOf(tally.threads.map((thread) => thread.idle)) },
     { name: '(unattributed)', values: sumOf(tally.threads.map((thread) => thread.unattributed)) },
     { name: '(late)', values: sumOf(tally.threads.map((thread) => thread.late)) },
+    ...others.rows,
   ];
+}
+
+/** What all threads of the command used. */
+export function totalOf({ tally, others }: Report): Float64Array {
+  return sumOf([...tally.threads.map((thread) => thread.total), ...others.threads.map((one) => one.values)]);
 }
 
 /** Some process of the command counted it. */
@@ -89,8 +95,8 @@ export function sumOf(lines: readonly Float64Array[]): Float64Array {
 }
 
 /** CPU time of all threads in ns: what shares are shares of. */
-export function cpuOf({ tally }: Report): number {
-  return sumOf(tally.threads.map((thread) => thread.total))[TASK_CLOCK]!;
+export function cpuOf(report: Report): number {
+  return totalOf(report)[TASK_CLOCK]!;
 }
 
 /** Requests if they are named like requests, else tasks. */
@@ -99,9 +105,15 @@ export function nounFor(rows: readonly ReportRow[]): 'requests' | 'tasks' {
 }
 
 /** How far each event can be trusted, over all processes of the command. */
-export function eventStates({ events, tally }: Report): EventState[] {
+export function eventStates({ events, tally, others }: Report): EventState[] {
   const totals = sumOf(tally.threads.map((thread) => thread.total));
-  return statesOf({ events, processes: tally.processes, totals, scaling: scalingOf(tally.processes) });
+  const states = statesOf({
+    events,
+    processes: tally.processes,
+    totals,
+    scaling: scalingOf(tally.processes),
+  });
+  return states.map((state) => (state.supported ? state : (others.states.get(state.event.id) ?? state)));
 }
 
 /** "exited with code 3", "killed by SIGKILL". */

@@ -7,7 +7,11 @@ import { messageOf, prepareDirectory, regionDirectory, removeStale } from './dir
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
-import { childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
+import { SESSION_MARK, childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
+import { osEvents } from './os-events.ts';
+import { othersOf } from './os-rows.ts';
+import type { Others } from './os-rows.ts';
+import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
@@ -53,8 +57,20 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   });
   const isRefused = usesPermissionModel(command, process.env);
   const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
+  const system = new OsThreads({
+    addon: loadAddon(),
+    events: osEvents(asked.sources),
+    regions: () => session.threads(),
+    mark: SESSION_MARK,
+  });
   const startNs = nowNs();
-  const child = await launch({ command, env, morePids: () => session.pids() });
+  const child = await launch({
+    command,
+    env,
+    morePids: () => session.pids(),
+    onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
+  });
+  system.follow(child.before);
   const intervals = session.intervalCollector && new Intervals(session, session.intervalCollector, events);
   const stop = watch(
     session,
@@ -67,22 +83,32 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const ended = await child.ended;
   stop();
   const elapsedNs = nowNs() - startNs;
+  system.stop();
   intervals?.next(elapsedNs, output.style);
   const tally = session.finish();
+  const others = othersOf(system, tally, { command: child.pid, by, events });
   const report: Report = {
     command,
     pid: child.pid,
     ended,
     elapsedNs,
-    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally.processes)),
+    events: events.filter(
+      (event) =>
+        !asked.optional.has(event) || isCounted(event, tally.processes) || others.lines.includes(event.id),
+    ),
     explicitEvents: options.explicitEvents,
     metricGroups: options.metricGroups,
     hidden: asked.hidden,
     by,
     tally,
+    others,
     groups: session.collector.groups,
     tasks: session.tasks(),
-    notes: notesOf(session, tally.processes.length, { ended, dropped: intervals?.dropped ?? 0 }),
+    notes: notesOf(session, others, {
+      processes: tally.processes.length,
+      ended,
+      dropped: intervals?.dropped ?? 0,
+    }),
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
@@ -96,7 +122,7 @@ function print(
   const { options, output } = to;
   if (options.json) {
     writeOut(output, `${JSON.stringify(documentOf(report, intervals?.kept), null, 2)}\n`);
-  } else if (report.tally.processes.length > 0) {
+  } else if (report.tally.processes.length > 0 || report.others.rows.length > 0) {
     writeOut(output, renderTable(report, output.style));
   } else {
     writeOut(output, report.notes.map((note) => `taskperf: ${note}\n`).join(''));
@@ -132,15 +158,21 @@ function prepared(): string {
 
 function notesOf(
   session: RegionSession,
-  processes: number,
-  run: { ended: Ending; dropped: number },
+  others: Others,
+  run: { processes: number; ended: Ending; dropped: number },
 ): string[] {
-  const notes = [...new Set(session.notes)];
-  if (processes === 0 && notes.length === 0) {
-    notes.push(
-      `nothing was counted: no Node.js process of the command showed up (the command ${run.ended.signal === null ? '' : 'was '}${endingText(run.ended)}); ` +
-        'it must start node, not clear NODE_OPTIONS and not use --permission',
-    );
+  const notes = [...new Set([...session.notes, ...others.notes])];
+  if (run.processes === 0 && session.notes.length === 0) {
+    if (others.hasUncountedNode) {
+      notes.push(
+        'no task was counted, though node ran: the command must not clear NODE_OPTIONS and not use --permission',
+      );
+    } else if (others.rows.length === 0) {
+      notes.push(
+        `nothing was counted: no Node.js process of the command showed up (the command ${run.ended.signal === null ? '' : 'was '}${endingText(run.ended)}); ` +
+          'it must start node, not clear NODE_OPTIONS and not use --permission',
+      );
+    }
   }
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;

@@ -6,7 +6,7 @@ import { TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { footerLines } from './footer.ts';
 import { metricColumns } from './metric-values.ts';
-import { cpuOf, eventStates, nounFor, rowsOf, sumOf, systemRows } from './report.ts';
+import { cpuOf, eventStates, nounFor, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValue, scalingOf } from './scaling.ts';
 import { byteUnitFor, count, countUnitFor, inUnit, percent, shorten, unitFor } from './units.ts';
@@ -45,13 +45,10 @@ export function renderTable(report: Report, style: Style): string {
   const tasks = rows
     .slice(0, ROWS_MAX)
     .map((row): Line => ({ name: labelOf(row), task: row, values: row.values }));
-  const system = systemRows(report.tally).map((row): Line => ({ name: row.name, values: row.values }));
+  const system = systemLines(report);
   const hidden = rows.slice(ROWS_MAX);
   if (hidden.length > 0) tasks.push(restLine(hidden));
-  const total: Line = {
-    name: 'total of the threads',
-    values: sumOf(report.tally.threads.map((one) => one.total)),
-  };
+  const total: Line = { name: 'total of the threads', values: totalOf(report) };
 
   const columns = columnsOf(report, rows, [...tasks, ...system, total]);
   const fitted = fit(columns, [...tasks, ...system, total], style.width);
@@ -63,7 +60,7 @@ export function renderTable(report: Report, style: Style): string {
     '',
     paint.bold(drawHeader(fitted)),
     ...tasks.map(draw),
-    '',
+    ...(tasks.length === 0 ? [] : ['']),
     ...system.map((line) => paint.dim(draw(line))),
     draw(total),
     '',
@@ -72,12 +69,23 @@ export function renderTable(report: Report, style: Style): string {
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-function titleOf({ command, by }: Report): string {
-  const words = command.join(' ').replace(/\p{Cc}/gu, '\uFFFD');
-  return ` '${words}' by ${by === 'name' ? 'task name' : by}`;
+function systemLines(report: Report): Line[] {
+  const rows = systemRows(report);
+  const hidden = rows.slice(ROWS_MAX);
+  if (hidden.length === 0) return rows;
+  const values = sumOf(hidden.map((row) => row.values));
+  return [...rows.slice(0, ROWS_MAX), { name: `… ${count(hidden.length)} more`, values }];
 }
 
-function legendOf({ by }: Report): string {
+function titleOf({ command, by, tally }: Report): string {
+  const words = command.join(' ').replace(/\p{Cc}/gu, '\uFFFD');
+  const hasTasks = tally.processes.length > 0;
+  const name = hasTasks ? 'task name' : 'process';
+  return ` '${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
+}
+
+function legendOf({ by, tally }: Report): string {
+  if (tally.processes.length === 0) return ' CPU is task-clock';
   return by === 'task'
     ? ' CPU is task-clock; every row is one task'
     : ' CPU is task-clock; the columns after share are per task';
@@ -113,6 +121,7 @@ function columnsOf(report: Report, rows: readonly ReportRow[], lines: readonly L
     { title: `CPU ${unit.name}`, rank: 0, cell: (line) => cpuMark + inUnit(line.values[TASK_CLOCK]!, unit) },
     { title: 'share %', rank: 3, cell: (line) => percent(line.values[TASK_CLOCK]!, cpuNs) },
   ];
+  if (report.tally.processes.length === 0) return [...columns, ...sumColumns(report, lines)];
   if (report.by !== 'task') {
     columns.unshift({
       title: nounFor(rows),
@@ -125,6 +134,18 @@ function columnsOf(report: Report, rows: readonly ReportRow[], lines: readonly L
     if (event.id !== TASK_CLOCK && !report.hidden.has(event)) columns.push(eventColumn(event, report, lines));
   }
   return [...columns, ...metricColumns(report)];
+}
+
+/** Where nothing is a task: all that each process did. */
+function sumColumns(report: Report, lines: readonly Line[]): Column[] {
+  const counted = report.events.filter(({ id }) => id !== TASK_CLOCK && report.others.lines.includes(id));
+  return counted.map((event) => {
+    const mark = marks(report)(event.id);
+    const unit = event.unit === 'ns' ? unitFor(lines.map((line) => line.values[event.id]!)) : undefined;
+    const show = (value: number): string => (unit === undefined ? count(value) : inUnit(value, unit));
+    const title = unit === undefined ? event.name : `${event.name} ${unit.name}`;
+    return { title, rank: 1 + event.id / 100, cell: ({ values }) => mark + show(values[event.id]!) };
+  });
 }
 
 /** Mean and quantiles of the CPU time of one task, in one unit. */

@@ -23,7 +23,7 @@ import {
   assert,
 } from '../core/index.ts';
 
-import type { RusageField, V8Count } from './events/event.ts';
+import type { PerfSpec, RusageField, V8Count } from './events/event.ts';
 
 /** f64 offsets within the native words of a thread slot (native/boundary.h). */
 export const NATIVE_NOW: number = 0;
@@ -96,6 +96,19 @@ export interface Addon {
   threadId(): number;
   /** How preemption of this thread is seen, or would be: 0 not at all, 1 rseq, 2 a perf event. */
   watch(): number;
+  // What the tool calls (native/addon_perf.c):
+  /** A descriptor, or a negative errno. */
+  perfOpen(tid: number, spec: PerfSpec, inherit: boolean, enableOnExec: boolean): number;
+  /** Value, ns enabled and ns running into the first three; 0 or an errno. Works after the end of the thread, too. */
+  perfRead(fd: number, into: Float64Array): number;
+  perfClose(fd: number): void;
+  /**
+   * What the children that were waited for have used, and theirs: CPU time in ns (in steps of 1 us), minor and major
+   * faults, voluntary and involuntary switches, into the first five.
+   */
+  childrenUsage(into: Float64Array): void;
+  /** CPU time in ns of all threads that a process has and had, or a negative errno. */
+  processCpu(pid: number): number;
   /** Bits of what install() would not find (LACKS_*), and of the runtime's counts that are not there (V8_LACKS_*). */
   boundaryLacks(): number;
   v8Lacks(): number;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseStat } from '#cli/arguments.js';
 import { documentOf } from '#cli/document.js';
+import { NO_OTHERS } from '#cli/os-rows.js';
 import type { StatJson } from '#cli/document.js';
 import { METRICS, METRIC_GROUPS, eventsFor, metricsOf, valueOf } from '#cli/metrics.js';
 import type { MetricGroup } from '#cli/metrics.js';
@@ -154,6 +155,7 @@ function reportOf(route: Counts, more: Partial<Report> = {}, isCounted = true): 
     hidden: new Set(),
     by: 'name',
     tally,
+    others: NO_OTHERS,
     groups: new Map(),
     tasks: [],
     notes: [],

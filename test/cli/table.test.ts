@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { documentOf } from '#cli/document.js';
+import { NO_OTHERS } from '#cli/os-rows.js';
 import { RegionSession } from '#cli/regions.js';
 import type { Report } from '#cli/report.js';
 import { renderTable } from '#cli/table.js';
@@ -36,6 +37,7 @@ function reportOf(region: Fabricated, by: By = 'name'): Report {
     hidden: new Set(),
     by,
     tally,
+    others: NO_OTHERS,
     groups: session.collector.groups,
     tasks: session.tasks(),
     notes: session.notes,
@@ -111,6 +113,7 @@ test('the document has the fields of schema taskperf.stat/1, schema first', () =
       id: 0,
       name: 'main',
       pid: PID,
+      javascript: true,
       counters: { 'task-clock': { value: 113_100_000 }, 'task-switches': { value: 24 } },
     },
   ]);

@@ -37,7 +37,13 @@ export interface Document {
   command: string[];
   exit: { code: number | null; signal: string | null };
   events: { name: string; kind: string; supported: boolean; reason: string | null }[];
-  threads: { id: number; name: string; counters: Record<string, { value: number }> }[];
+  threads: {
+    id: number;
+    name: string;
+    pid: number;
+    javascript: boolean;
+    counters: Record<string, { value: number }>;
+  }[];
   tasks: Row[];
   system: { name: string; counters: Record<string, { value: number }> }[];
   conservation: Record<string, { threads: number; attributed: number; error: number }>;

@@ -1,0 +1,196 @@
+/** One process of the command and its threads, as the tool sees them from outside, look by look. */
+import { TASK_CLOCK } from '../core/events.ts';
+import { ThreadClock } from './os-counter.ts';
+import type { Kernel } from './os-counter.ts';
+import { EventCounters } from './os-events.ts';
+import type { EventOpener, OsEvent } from './os-events.ts';
+import {
+  childrenFile,
+  childrenIn,
+  nameOf,
+  programOf,
+  schedStatFile,
+  schedStatIn,
+  threadsOf,
+} from './os-proc.ts';
+import type { ProcFile } from './os-proc.ts';
+
+/** What all of them share. */
+export interface Counting {
+  readonly kernel: Kernel;
+  readonly opener: EventOpener;
+  readonly events: readonly OsEvent[];
+}
+
+/** A thread of Node.js that has counted nothing by itself for so long runs no JavaScript. */
+const HELPER_MS = 250;
+
+export class OsThread {
+  readonly pid: number;
+  readonly tid: number;
+  readonly clock: ThreadClock;
+  readonly events: EventCounters = new EventCounters();
+  name = '';
+  /** A region says so. */
+  isJavaScript = false;
+  readonly #counting: Counting;
+  readonly #schedStat: ProcFile;
+  readonly #children: ProcFile;
+  #looks = 0;
+  #seenMs = 0;
+  /** The least that it had used beside what its region said at the same time. */
+  #besideNs = Infinity;
+  #isSpared = false;
+
+  constructor(counting: Counting, pid: number, tid: number) {
+    this.pid = pid;
+    this.tid = tid;
+    this.#counting = counting;
+    this.clock = new ThreadClock(counting.kernel, tid);
+    this.#schedStat = schedStatFile(pid, tid);
+    this.#children = childrenFile(pid, tid);
+  }
+
+  /** It is about to become the command: it is counted from there on. */
+  openOnExec(): void {
+    const { opener, events } = this.#counting;
+    this.clock.openOnExec();
+    this.events.open(opener, this, events, { onExec: true });
+  }
+
+  /** false: it has gone. */
+  look(nowMs: number, isNode: boolean): boolean {
+    if (!this.clock.look(() => schedStatIn(this.#schedStat), nowMs)) return false;
+    if (this.#looks === 0) this.#seenMs = nowMs;
+    if (isRenameLook(this.#looks++)) this.name = nameOf(this.pid, this.tid) ?? this.name;
+    if (this.#counting.events.length > 0) this.#lookAtEvents(nowMs, isNode);
+    return true;
+  }
+
+  #lookAtEvents(nowMs: number, isNode: boolean): void {
+    const { opener, events } = this.#counting;
+    const mayCount = !isNode || (nowMs - this.#seenMs > HELPER_MS && this.tid !== this.pid);
+    if (this.isJavaScript || !mayCount) this.events.closeHardware();
+    if (this.isJavaScript && this.clock.isRestless) this.#spare();
+    if (!this.isJavaScript)
+      this.events.open(
+        opener,
+        this,
+        events.filter((one) => mayCount || !one.isHardware),
+      );
+    this.events.read();
+  }
+
+  /** It counts by itself, and would feel more counters. */
+  #spare(): void {
+    if (!this.#isSpared) this.events.close();
+    this.#isSpared = true;
+  }
+
+  /** A JavaScript thread: what the region had on the thread's totals just before the last look. */
+  note(region: Float64Array): void {
+    this.isJavaScript = true;
+    this.#besideNs = Math.min(this.#besideNs, Math.max(0, this.clock.cpuNs - region[TASK_CLOCK]!));
+    this.events.note(region);
+  }
+
+  /** Its CPU time, when its region ended with `regionNs`: what our last look missed is in the region, too. */
+  cpuNsBeside(regionNs: number): number {
+    const { cpuNs, isComplete } = this.clock;
+    if (isComplete || this.#besideNs === Infinity) return cpuNs;
+    return Math.max(cpuNs, regionNs + this.#besideNs);
+  }
+
+  /** It has gone. */
+  end(): void {
+    this.clock.end();
+    this.events.end();
+    this.#schedStat.close();
+    this.#children.close();
+  }
+
+  /** Processes that it has started and that are still its children. */
+  children(): number[] {
+    return childrenIn(this.#children);
+  }
+}
+
+export class OsProcess {
+  readonly pid: number;
+  readonly threads: Map<number, OsThread> = new Map();
+  readonly ended: OsThread[] = [];
+  /** File name of the program, '' when it is hidden from us. */
+  program = '';
+  /** Its parent is none of the command's: nobody who is waited for will wait for it. */
+  isOrphan = false;
+  /** CPU time of threads that came and went between two looks. */
+  unseenNs = 0;
+  readonly #counting: Counting;
+  #endedNs = 0;
+  #looks = 0;
+
+  constructor(counting: Counting, pid: number) {
+    this.#counting = counting;
+    this.pid = pid;
+    this.threads.set(pid, new OsThread(counting, pid, pid));
+  }
+
+  get isNode(): boolean {
+    return /^node(js)?$/.test(this.program);
+  }
+
+  /** Its first thread has the name of the process. */
+  get name(): string {
+    return (this.threads.get(this.pid) ?? this.ended.find((one) => one.tid === this.pid))?.name ?? '';
+  }
+
+  /** All it had and has. */
+  allThreads(): OsThread[] {
+    return [...this.ended, ...this.threads.values()];
+  }
+
+  cpuNs(): number {
+    return this.allThreads().reduce((sum, thread) => sum + thread.clock.cpuNs, this.unseenNs);
+  }
+
+  eventOf(line: number): number {
+    return this.allThreads().reduce((sum, thread) => sum + thread.events.values[line]!, 0);
+  }
+
+  /** false: it has gone. */
+  look(nowMs: number): boolean {
+    const tids = threadsOf(this.pid);
+    // Before the threads: what they do in between must not look like threads that we have not seen.
+    const wholeNs = this.#counting.kernel.processCpuNs(this.pid);
+    if (isRenameLook(this.#looks++)) this.program = programOf(this.pid) || this.program;
+    for (const tid of tids ?? []) {
+      if (!this.threads.has(tid)) this.threads.set(tid, new OsThread(this.#counting, this.pid, tid));
+    }
+    const present = new Set(tids);
+    const { isNode } = this;
+    let liveNs = 0;
+    for (const thread of this.threads.values()) {
+      if (present.has(thread.tid) && thread.look(nowMs, isNode)) liveNs += thread.clock.cpuNs;
+      else this.#end(thread);
+    }
+    if (wholeNs !== undefined) this.unseenNs = Math.max(this.unseenNs, wholeNs - liveNs - this.#endedNs);
+    return this.threads.size > 0;
+  }
+
+  /** It has gone, or nobody will look any more. */
+  end(): void {
+    for (const thread of this.threads.values()) this.#end(thread);
+  }
+
+  #end(thread: OsThread): void {
+    thread.end();
+    this.#endedNs += thread.clock.cpuNs;
+    this.threads.delete(thread.tid);
+    this.ended.push(thread);
+  }
+}
+
+/** Threads name themselves when they have begun, and an execve renames: look 0, 1, 2, 4, 8 … asks again. */
+function isRenameLook(looks: number): boolean {
+  return (looks & (looks - 1)) === 0;
+}
