@@ -7,9 +7,9 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
-import { IncomingMessage, ServerResponse } from 'node:http';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { http } from './builtins.ts';
 import { Patches } from './patch.ts';
 import { foldPath, installRouteNames, nameOfRequest, uninstallRouteNames } from './routes/index.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
@@ -38,10 +38,10 @@ export class HttpTasks {
     this.#subscribe('net.server.socket', (message) =>
       this.#onConnection((message as { socket: Socket }).socket),
     );
-    this.#patches.replace(IncomingMessage.prototype, 'emit', (original) =>
+    this.#patches.replace(http.IncomingMessage.prototype, 'emit', (original) =>
       requestEmit(this.#thread, original as Emit),
     );
-    this.#patches.replace(ServerResponse.prototype, 'emit', (original) =>
+    this.#patches.replace(http.ServerResponse.prototype, 'emit', (original) =>
       this.#responseEmit(original as Emit),
     );
   }

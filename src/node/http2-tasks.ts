@@ -3,13 +3,13 @@
  * they are taken from instances that are never used.
  */
 import type { EventEmitter } from 'node:events';
-import http2 from 'node:http2';
 import type {
   Http2ServerRequest,
   Http2ServerResponse,
   IncomingHttpHeaders,
   ServerHttp2Stream,
 } from 'node:http2';
+import { http2 } from './builtins.ts';
 import { Patches } from './patch.ts';
 import { foldPath, nameOfRequest } from './routes/index.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
