@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 import { EVENT_ESTIMATED, EVENT_FAILED, EVENT_USER_ONLY } from '../core/event-table.ts';
 import { EVENT_GIVEN_FIRST, LATE, TASK_CLOCK, WAIT } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
-import { REASON_NO_ADDON, REASON_NO_CLOCK } from '../core/layout.ts';
+import { REASON_NO_ADDON } from '../core/layout.ts';
+import { SCALED_TEXT, USER_ONLY_TEXT, errnoText, estimateText, noAddonText, reasonText } from './reasons.ts';
 import { countedShare } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
 import type { ProcessFacts } from './tally.ts';
@@ -24,6 +25,8 @@ export interface EventState {
 export interface StateInput {
   readonly events: readonly EventInfo[];
   readonly processes: readonly ProcessFacts[];
+  /** Of the processes in which tasks ran. */
+  readonly busyPids: ReadonlySet<number>;
   /** Of all threads, by line. */
   readonly totals: Float64Array;
   readonly scaling: Scaling;
@@ -33,82 +36,49 @@ export function statesOf(input: StateInput): EventState[] {
   return input.events.map((event) => stateOf(event, input));
 }
 
-function stateOf(event: EventInfo, { processes, totals, scaling }: StateInput): EventState {
+function stateOf(event: EventInfo, { processes, busyPids, totals, scaling }: StateInput): EventState {
   const bit = 1 << event.id;
-  const counting = processes.filter((one) => (one.eventBits & bit) !== 0);
+  const isCounting = (one: ProcessFacts): boolean => (one.eventBits & bit) !== 0;
+  const counting = processes.filter(isCounting);
   const state = (kind: Kind, reason: string | null, share = 1): EventState => {
     return { event, kind, supported: true, reason, share };
   };
-  if (counting.length === 0)
-    return { ...state('exact', unsupportedText(event, processes), 0), supported: false };
+  const unsupported = { ...state('exact', unsupportedText(event, processes), 0), supported: false };
+  if (counting.length === 0) return unsupported;
+  // Their tasks are in the number that a mean is of, and not in the sum.
+  const busy = processes.filter((one) => busyPids.has(one.pid));
+  const lacking = busy.filter((one) => !isCounting(one));
+  if (lacking.length > 0) {
+    if (lacking.length === busy.length) return unsupported;
+    const part = `counted in ${busy.length - lacking.length} of ${busy.length} processes only`;
+    return state('estimated', `${part}: ${unsupportedText(event, lacking)}`);
+  }
   // Late work is task-clock, booked on another name.
   const source = event.id === LATE ? 1 << TASK_CLOCK : bit;
   const estimating = counting.find((one) => (one.estimatedBits & source) !== 0);
   if (estimating !== undefined) return state('estimated', reasonText(estimating.reason));
   if (event.id === WAIT) return state('estimated', 'waiting is inferred');
   if (event.id < EVENT_GIVEN_FIRST) return state('exact', null);
-  const flags = counting.reduce((all, one) => all | (one.events.get(event.id)?.flags ?? 0), 0);
-  if ((flags & EVENT_FAILED) !== 0)
+  const flagged = (flag: number): ProcessFacts | undefined =>
+    counting.find((one) => ((one.events.get(event.id)?.flags ?? 0) & flag) !== 0);
+  if (flagged(EVENT_FAILED) !== undefined)
     return state(
       'estimated',
       'the kernel stopped counting it during the run; what it had until then is shown',
     );
-  if ((flags & EVENT_ESTIMATED) !== 0) return state('estimated', estimateText(event.name));
+  const joining = flagged(EVENT_ESTIMATED);
+  if (joining !== undefined)
+    return state('estimated', estimateText(event.name, joining.reason !== REASON_NO_ADDON));
   const share = countedShare(totals, event.id, scaling);
   if (share < 1) return state('scaled', SCALED_TEXT, share);
-  if ((flags & EVENT_USER_ONLY) !== 0) return state('exact', USER_ONLY_TEXT);
-  return state('exact', null);
+  return state('exact', flagged(EVENT_USER_ONLY) === undefined ? null : USER_ONLY_TEXT);
 }
 
-export const SCALED_TEXT: string = 'more events than the PMU counts at once take turns';
-export const USER_ONLY_TEXT: string =
-  "user space only: the kernel's part may not be counted; allow it with `sudo sysctl kernel.perf_event_paranoid=1`";
-
-function estimateText(name: string): string {
-  if (name === 'alloc-bytes')
-    return 'from the used heap: within 5 % from 100 kB on, more for many objects of 20 to 128 kB';
-  if (name === 'external-bytes') return 'growth of external memory; what was freed in between is missing';
-  return "without V8's own callbacks pauses are joined to tasks by time";
-}
-
-/** Why no process of the command counted it. */
+/** Why none of these processes counted it. */
 function unsupportedText(event: EventInfo, processes: readonly ProcessFacts[]): string {
-  const errno = processes.map((one) => one.events.get(event.id)?.errno ?? 0).find((one) => one !== 0);
-  if (errno === undefined) return 'no Node.js process of the command counted it';
-  return errnoText(errno);
-}
-
-/** What the kernel's or the runtime's refusal means for the user. */
-export function errnoText(errno: number): string {
-  const { errno: codes } = constants;
-  switch (errno) {
-    case codes.EACCES:
-    case codes.EPERM:
-      return 'not permitted; `sudo sysctl kernel.perf_event_paranoid=1` or CAP_PERFMON allows it, see `taskperf doctor`';
-    case codes.ENOENT:
-    case codes.ENODEV:
-    case codes.EOPNOTSUPP:
-      return 'this machine does not count it: it has no PMU, or the PMU lacks the event; see `taskperf doctor`';
-    case codes.ENOSYS:
-      return 'this Node.js does not offer it; see `taskperf doctor`';
-    case codes.EINVAL:
-      return 'the kernel refuses it: the event is not valid on this PMU, or its group never fits; use fewer events in a group';
-    case codes.EMFILE:
-      return 'the process may open no more files; raise `ulimit -n`';
-    case codes.ENOSPC:
-      return 'no more events can be counted at once; ask for fewer';
-    default:
-      return `the kernel refuses it (errno ${errno})`;
-  }
-}
-
-/** Why times are estimated, and what to do about it. */
-export function reasonText(reason: number): string {
-  if (reason === REASON_NO_ADDON) {
-    return 'the native addon is not loaded; install a C compiler and run `npm run build` in its folder';
-  }
-  if (reason === REASON_NO_CLOCK) {
-    return 'neither rseq nor perf_event_open works here; allow the latter with `sudo sysctl kernel.perf_event_paranoid=2`';
-  }
-  return 'the exact clock is not available in the program';
+  const refused = processes.find((one) => (one.events.get(event.id)?.errno ?? 0) !== 0);
+  if (refused === undefined) return 'no Node.js process of the command counted it';
+  const { errno } = refused.events.get(event.id)!;
+  const isWithout = errno === constants.errno.ENOSYS && refused.reason === REASON_NO_ADDON;
+  return isWithout ? noAddonText() : errnoText(errno, event.name);
 }

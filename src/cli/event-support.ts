@@ -10,7 +10,7 @@ import { KernelGroups, candidateOf } from '../node/kernel-groups.ts';
 import type { Machine } from './doctor/machine.ts';
 import { tiersOf } from './doctor/tiers.ts';
 import type { Tier } from './doctor/tiers.ts';
-import { errnoText } from './event-state.ts';
+import { errnoText, estimateText, noAddonText, permissionText, sparePerf } from './reasons.ts';
 
 export interface Support {
   /** null: not supported. */
@@ -36,21 +36,20 @@ export class EventSupport {
   /** Where a filter kills who opens an event, as if they were refused. */
   static here(machine: Machine): EventSupport {
     if (typeof machine.probe === 'string') return new EventSupport(machine, null);
-    if (machine.probe.perfKills) process.env['TASKPERF_NO_PERF'] = '1';
+    if (machine.probe.perfKills) sparePerf();
     return new EventSupport(machine, loadAddon());
   }
 
   of({ name, source }: ResolvedEvent): Support {
-    if (source.kind === 'perf') return this.#tried(source);
+    if (source.kind === 'perf') return this.#tried(name, source);
+    if (source.kind === 'rusage') return this.#addon === null ? sharedOut(name) : EXACT;
     const tier = this.#tiers.get(name);
     if (tier?.kind === 'not supported') return unsupported(tier.how);
-    if (tier?.kind === 'estimated') return { kind: 'estimated', userOnly: false, reason: tier.how };
-    // getrusage is there wherever the addon is.
-    return source.kind === 'rusage' && this.#addon === null ? unsupported(NO_ADDON) : EXACT;
+    return tier?.kind === 'estimated' ? estimated(tier.how) : EXACT;
   }
 
-  #tried(source: PerfSource): Support {
-    if (this.#addon === null) return unsupported(NO_ADDON);
+  #tried(name: string, source: PerfSource): Support {
+    if (this.#addon === null) return source.instead === null ? unsupported(noAddonText()) : sharedOut(name);
     const { tryGroup } = this.#addon;
     const kernel = new KernelGroups(
       { addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} },
@@ -61,16 +60,25 @@ export class EventSupport {
     const { errno, isUserOnly } = kernel.outcomes.get(candidate)!;
     if (errno === 0) return { ...EXACT, userOnly: isUserOnly };
     if (source.instead !== null) return EXACT;
+    const isKernels = source.kernelOnly && errno === constants.errno.EACCES;
     return unsupported(
-      source.kernelOnly && errno === constants.errno.EACCES ? KERNEL_ONLY : errnoText(errno),
+      isKernels
+        ? `it happens in the kernel, whose part may not be counted: ${permissionText()}`
+        : errnoText(errno, name),
     );
   }
 }
 
 const EXACT: Support = { kind: 'exact', userOnly: false, reason: null };
-const NO_ADDON = 'the native addon is not loaded; see `taskperf doctor`';
-const KERNEL_ONLY =
-  'it happens in the kernel, whose part may not be counted; `sudo sysctl kernel.perf_event_paranoid=1` or CAP_PERFMON allows it';
+
+function estimated(reason: string): Support {
+  return { kind: 'estimated', userOnly: false, reason };
+}
+
+/** Of the process, where no thread can be asked. */
+function sharedOut(name: string): Support {
+  return estimated(estimateText(name, false));
+}
 
 function unsupported(reason: string): Support {
   return { kind: null, userOnly: false, reason };

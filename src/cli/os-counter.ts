@@ -51,12 +51,14 @@ export interface OpenOptions {
 export class Kernel {
   /** The errno that says that perf events are not for us, 0 when none has. */
   refused = 0;
+  readonly hasAddon: boolean;
   readonly #addon: Addon | null;
   #open = 0;
   readonly #words: Float64Array = new Float64Array(3);
 
   constructor(addon: Addon | null) {
     this.#addon = addon;
+    this.hasAddon = addon !== null;
     if (addon === null) this.refused = ENOSYS;
   }
 

@@ -5,11 +5,11 @@
 import { TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
-import { SCALED_TEXT, USER_ONLY_TEXT, errnoText } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import { partsOf } from './os-parts.ts';
 import type { Part } from './os-parts.ts';
 import type { OsThreads } from './os-threads.ts';
+import { SCALED_TEXT, USER_ONLY_TEXT, errnoText, noAddonText, permissionText } from './reasons.ts';
 import type { By, Tally } from './tally.ts';
 
 /** A thread, or a part of one, that ran no JavaScript that is counted in a region. */
@@ -115,7 +115,10 @@ function stateOf(os: OsThreads, event: EventInfo): EventState | undefined {
   const asked = os.events.find((one) => one.line === event.id);
   if (asked === undefined) return undefined;
   const errno = os.opener.refused.get(event.id) ?? 0;
-  if (errno !== 0) return { ...exact, supported: false, reason: errnoText(errno), share: 0 };
+  if (errno !== 0) {
+    const reason = os.kernel.hasAddon ? errnoText(errno, event.name) : noAddonText();
+    return { ...exact, supported: false, reason, share: 0 };
+  }
   const share = os.whole.shares.get(event.id) ?? 1;
   if (share < 1) return { ...exact, kind: 'scaled', reason: SCALED_TEXT, share };
   return os.opener.isUserOnly ? { ...exact, reason: USER_ONLY_TEXT } : exact;
@@ -163,7 +166,7 @@ function notesOf(os: OsThreads, restShare: number): string[] {
   if (os.kernel.refused !== 0 && restShare > NOTED_SHARE) {
     notes.push(
       `perf_event_open is refused here, so what threads without JavaScript did last is in ${REST}; ` +
-        'allow it with `sudo sysctl kernel.perf_event_paranoid=2`',
+        (os.kernel.hasAddon ? permissionText(2) : noAddonText()),
     );
   }
   return notes;

@@ -8,37 +8,52 @@ import type { EventGroup, ResolvedEvent } from '../node/events/event.ts';
 import { KernelGroups, candidateOf } from '../node/kernel-groups.ts';
 import type { Candidate } from '../node/kernel-groups.ts';
 import { UsageError } from './arguments.ts';
+import { permissionText } from './reasons.ts';
 
 const { EACCES, EINVAL, ENOSPC, EPERM } = constants.errno;
 
 /** @throws UsageError naming the first event or group that is refused, and the remedy. */
 export function checkPermitted(groups: readonly EventGroup[], addon: Pick<Addon, 'tryGroup'> | null): void {
   if (addon === null) return; // nothing of the kernel's is counted then, and the table says why
+  for (const events of groups) {
+    const errnos = tried(events, addon);
+    // What is wrong by itself is no matter of registers.
+    if (events.length > 1 && [...errnos.values()].some(isInvalid))
+      checkPermitted(
+        events.map((event) => [event]),
+        addon,
+      );
+    for (const [event, errno] of errnos) check(event, errno, events.length > 1 ? events : []);
+  }
+}
+
+/** How the kernel answers those that are its own: all of them together. */
+function tried(events: EventGroup, { tryGroup }: Pick<Addon, 'tryGroup'>): Map<ResolvedEvent, number> {
   const kernel = new KernelGroups(
-    { addGroup: (_, specs) => addon.tryGroup(specs), removeGroup: () => {} },
+    { addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} },
     () => 0,
   );
-  for (const events of groups) {
-    const candidates = new Map<Candidate, ResolvedEvent>();
-    for (const event of events)
-      if (event.source.kind === 'perf') candidates.set(candidateOf(event.source, 0), event);
-    if (candidates.size === 0) continue;
-    if (events.length > 1) kernel.openGroup([...candidates.keys()]);
-    else kernel.openLoose([...candidates.keys()]);
-    for (const [candidate, event] of candidates)
-      check(event, kernel.outcomes.get(candidate)!.errno, events.length > 1 ? events : []);
-  }
+  const candidates = new Map<ResolvedEvent, Candidate>();
+  for (const event of events)
+    if (event.source.kind === 'perf') candidates.set(event, candidateOf(event.source, 0));
+  if (candidates.size === 0) return new Map();
+  if (events.length > 1) kernel.openGroup([...candidates.values()]);
+  else kernel.openLoose([...candidates.values()]);
+  return new Map([...candidates].map(([event, one]) => [event, kernel.outcomes.get(one)!.errno]));
+}
+
+function isInvalid(errno: number): boolean {
+  return errno === EINVAL || errno === ENOSPC;
 }
 
 function check(event: ResolvedEvent, errno: number, group: readonly ResolvedEvent[]): void {
   const isSpared = event.source.kind === 'perf' && event.source.instead !== null;
   if ((errno === EACCES || errno === EPERM) && !isSpared) {
     throw new UsageError(
-      `event '${event.name}' may not be counted (${errno === EPERM ? 'EPERM' : 'EACCES'}); ` +
-        '`sudo sysctl kernel.perf_event_paranoid=1` or CAP_PERFMON allows it, `taskperf doctor` tells more',
+      `event '${event.name}' may not be counted (${errno === EPERM ? 'EPERM' : 'EACCES'}); ${permissionText()}`,
     );
   }
-  if (errno !== EINVAL && errno !== ENOSPC) return;
+  if (!isInvalid(errno)) return;
   if (group.length > 0) {
     const names = group.map((one) => one.name).join(',');
     throw new UsageError(

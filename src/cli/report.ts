@@ -7,7 +7,8 @@ import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import type { MetricGroup } from './metrics.ts';
 import type { OtherRow, Others } from './os-rows.ts';
-import { scalingOf } from './scaling.ts';
+import { scaledValues, scalingOf } from './scaling.ts';
+import type { Scaling } from './scaling.ts';
 import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
@@ -112,8 +113,16 @@ export function eventStates({ events, tally, others }: Report): EventState[] {
     processes: tally.processes,
     totals,
     scaling: scalingOf(tally.processes),
+    busyPids: busyPids(tally),
   });
-  return states.map((state) => (state.supported ? state : (others.states.get(state.event.id) ?? state)));
+  // Where tasks ran it is they who must have counted it.
+  const isSettled = (state: EventState): boolean => state.supported || busyPids(tally).size > 0;
+  return states.map((state) => (isSettled(state) ? state : (others.states.get(state.event.id) ?? state)));
+}
+
+/** Of the processes in which tasks ran. */
+export function busyPids({ threads }: Tally): Set<number> {
+  return new Set(threads.filter(({ tasks }) => tasks[TASK_CLOCK]! > 0).map(({ pid }) => pid));
 }
 
 /** "exited with code 3", "killed by SIGKILL". */
@@ -150,7 +159,8 @@ function groupRow(row: Row, group: Group | undefined): ReportRow {
 
 /** One row per logged task, one per name for the live ones, and one for all that the log does not hold. */
 function taskRows(report: Report, rows: readonly Row[]): ReportRow[] {
-  const tasks = report.tasks.map((task) => taskRow(task));
+  const scaling = scalingOf(report.tally.processes);
+  const tasks = report.tasks.map((task) => taskRow(task, scaling));
   const live = rows
     .filter((row) => row.live > 0)
     .map((row) => ({ ...groupRow(row, undefined), ...liveOnly(row) }));
@@ -163,10 +173,12 @@ function taskRows(report: Report, rows: readonly Row[]): ReportRow[] {
   return [...shown, { ...more, enabledNs: 0, runningNs: 0, spread: NO_SPREAD }];
 }
 
-function taskRow(task: LoggedTask): ReportRow {
+function taskRow(task: LoggedTask, scaling: Scaling): ReportRow {
   const { name, id, values, enabledNs, runningNs } = task;
-  const spread = (event: number): Spread => {
-    const value = values[event]!;
+  const shown = scaledValues(values, scaling);
+  const spread = (event: number): Spread | undefined => {
+    const value = shown[event]!;
+    if (Number.isNaN(value)) return undefined;
     return { min: value, p50: value, p90: value, p99: value, max: value };
   };
   return { name, id, count: 1, live: 0, values, exited: values, enabledNs, runningNs, spread };

@@ -33,10 +33,18 @@ export function scaledValue(values: Float64Array, event: number, scaling: Scalin
   return share === 0 ? 0 : values[event]! / share;
 }
 
-/** The values with those that are to be scaled scaled and rounded; the same array when there are none. */
+/**
+ * The values with those that are to be scaled scaled and rounded, NaN where nothing was counted; the same array when there
+ * are none. What is computed from NaN is NaN, so nothing can be made of a count that never had its turn.
+ */
 export function scaledValues(values: Float64Array, scaling: Scaling): Float64Array {
   if (scaling.size === 0) return values;
   const scaled = values.slice();
-  for (const event of scaling.keys()) scaled[event] = Math.round(scaledValue(values, event, scaling));
+  for (const event of scaling.keys()) scaled[event] = shownValue(values, event, scaling);
   return scaled;
+}
+
+function shownValue(values: Float64Array, event: number, scaling: Scaling): number {
+  if (countedShare(values, event, scaling) === 0) return NaN;
+  return Math.round(scaledValue(values, event, scaling));
 }

@@ -15,6 +15,7 @@ import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
+import { sparePerf } from './reasons.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
@@ -33,7 +34,7 @@ export async function stat(args: readonly string[]): Promise<number> {
     return 0;
   }
   // Passed on to the program: it must not be killed for what we open in it.
-  if (process.platform === 'linux' && isPerfDeadly()) process.env['TASKPERF_NO_PERF'] = '1';
+  if (process.platform === 'linux' && isPerfDeadly()) sparePerf();
   checkPermitted(options.asked.named, loadAddon());
   const output = new Output(options.output, options.color, process.env);
   try {

@@ -9,7 +9,10 @@ export function refusalOf(name: string, errno: number): TaskperfError {
   switch (errno) {
     case EACCES:
     case EPERM: {
-      const remedy = '`sudo sysctl kernel.perf_event_paranoid=1` or CAP_PERFMON allows it';
+      const isTurnedOff = process.env['TASKPERF_NO_PERF'] === '1';
+      const remedy = isTurnedOff
+        ? 'TASKPERF_NO_PERF=1 is set; unset it'
+        : '`sudo sysctl kernel.perf_event_paranoid=1` or CAP_PERFMON allows it';
       return new TaskperfError('EACCES', `event "${name}" may not be counted here: ${remedy}`, name);
     }
     case EINVAL: {

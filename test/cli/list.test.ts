@@ -90,10 +90,12 @@ test('no PMU, no addon, no symbol: each has its reason', () => {
     { ...MACHINE, probe: { ...PROBE, noAddon: 'MODULE_NOT_FOUND' } },
     null,
   );
-  for (const name of ['cycles', 'voluntary-switches', 'alloc-bytes'])
+  for (const name of ['cycles', 'cpu-migrations', 'external-bytes'])
     assert.equal(judge(withoutAddon, name).kind, null, name);
-  assert.equal(judge(withoutAddon, 'gc-time').kind, 'estimated');
-  assert.equal(judge(withoutAddon, 'task-clock').kind, 'estimated');
+  for (const name of ['gc-time', 'task-clock', 'late', 'voluntary-switches', 'page-faults', 'alloc-bytes'])
+    assert.equal(judge(withoutAddon, name).kind, 'estimated', name);
+  for (const name of ['wall', 'task-switches']) assert.equal(judge(withoutAddon, name).kind, 'exact', name);
+  assert.match(judge(withoutAddon, 'page-faults').reason!, /^from the whole process's rusage, shared out/);
   const probe = { ...PROBE, v8Lacks: ['external-bytes'] };
   assert.equal(judge(new EventSupport({ ...MACHINE, probe }, kernel(0, 0)), 'external-bytes').kind, null);
 });
@@ -106,5 +108,6 @@ test('every event has a line with its aliases, and every reason is said once', (
     assert.match(text, new RegExp(`^  ${name}[, ]`, 'm'));
   assert.match(text, /^ {2}cycles, cpu-cycles +count +<not supported> +CPU cycles/m);
   assert.equal(text.match(/this machine does not count it/g)!.length, 1);
-  assert.match(text, /^<not supported>: cpu-migrations, .* and \d+ more;/m);
+  assert.match(text, /^<not supported>: cycles, .* and \d+ more; this machine .* no PMU/m);
+  assert.match(text, /^<not supported>: cpu-migrations, .*; this kernel does not count it/m);
 });

@@ -36,12 +36,11 @@ export function factsOf(machine: Machine): Facts {
   const status = fieldsOf(machine.read('/proc/self/status'));
   const pmus = machine.list(PMUS);
   const processorPmus = pmus.filter((name) => PROCESSOR_PMU.test(name));
-  const userNamespace = isNamespaced(machine.read('/proc/self/uid_map'));
   return {
     kernel: machine.read('/proc/sys/kernel/osrelease'),
     paranoid: numberOf(machine.read('/proc/sys/kernel/perf_event_paranoid')),
-    capabilities: userNamespace ? [] : capabilitiesOf(status.get('CapEff')),
-    userNamespace,
+    capabilities: perfCapabilities(machine),
+    userNamespace: isNamespaced(machine),
     filtered: status.get('Seccomp') === SECCOMP_FILTER,
     container: containerOf(machine),
     processorPmus,
@@ -60,13 +59,20 @@ function fieldsOf(text: string | undefined): Map<string, string> {
   return new Map(lines.map(([name, value]) => [name!, value ?? '']));
 }
 
+/** Those that the process has and that count for perf events. */
+export function perfCapabilities(machine: Pick<Machine, 'read'>): string[] {
+  if (isNamespaced(machine)) return [];
+  return capabilitiesOf(fieldsOf(machine.read('/proc/self/status')).get('CapEff'));
+}
+
 function capabilitiesOf(mask: string | undefined): string[] {
   const bits = /^[0-9a-f]+$/i.test(mask ?? '') ? BigInt(`0x${mask}`) : 0n;
   return CAPABILITIES.filter(([, bit]) => (bits & bit) !== 0n).map(([name]) => name);
 }
 
 /** The first namespace maps all users to themselves. */
-function isNamespaced(map: string | undefined): boolean {
+function isNamespaced(machine: Pick<Machine, 'read'>): boolean {
+  const map = machine.read('/proc/self/uid_map');
   return map !== undefined && !/^\s*0\s+0\s+4294967295\s*$/.test(map);
 }
 

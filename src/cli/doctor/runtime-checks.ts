@@ -8,8 +8,8 @@ import { permissionsFor, refusalOf } from './refusal.ts';
 
 const FRAMES_MAJOR = 24;
 const COSTS_ADDON =
-  "times come from JavaScript's clocks and are estimated; no counter of the kernel, no allocation; garbage collections are " +
-  'joined to tasks by time';
+  "times come from JavaScript's clocks and are estimated; so are page faults, switches, collections and allocation; " +
+  'no counter of the processor';
 const ESTIMATED =
   'CPU time is asked for once per turn of the event loop and shared out among the tasks of the turn: estimated';
 
@@ -110,11 +110,9 @@ function boundaryCheck({ boundariesLack }: Probe): Check {
 function v8Check({ v8Lacks }: Probe): Check {
   const name = "V8's own counts";
   if (v8Lacks.length === 0) return good(name, 'garbage collections and allocation, all found');
-  const costs = [
-    ...(v8Lacks.includes('gc') ? ['garbage collections are joined to tasks by time: estimated'] : []),
-    ...v8Lacks.filter((event) => event !== 'gc').map((event) => `${event} is not supported`),
-  ];
-  return lacking(name, `missing: ${v8Lacks.join(', ')}`, costs.join('; '), [OTHER_NODE]);
+  const events = v8Lacks.map((one) => (one === 'gc' ? 'gc-time, gc-count, gc-minor, gc-major' : one));
+  const costs = `not supported: ${events.join(', ')}`;
+  return lacking(name, `missing: ${v8Lacks.join(', ')}`, costs, [OTHER_NODE]);
 }
 
 const OTHER_NODE =

@@ -1,4 +1,5 @@
 /** What each kind of event gets on this machine, from best to worst: exact, estimated, not supported. */
+import { HEAP_TEXT, estimateText } from '../reasons.ts';
 import type { Machine } from './machine.ts';
 import type { Probe } from './probe.ts';
 
@@ -31,23 +32,31 @@ export function tiersOf({ probe, platform }: Machine): Tier[] {
 }
 
 function clockTiers(probe: Probe | undefined): Tier[] {
-  const clock = 'task-clock';
-  const others = 'cpu-clock, wall, task-switches, forks, late';
-  if (probe === undefined || probe.boundariesLack.length > 0) {
-    const how = probe === undefined ? "by JavaScript's clocks" : 'without the boundaries of the event loop';
-    return [estimated(clock, how), estimated(others, how), estimated('wait', INFERRED)];
+  const how = estimateOf(probe);
+  if (how !== undefined) {
+    return [
+      estimated('task-clock, cpu-clock, late', how),
+      exact('wall, task-switches, forks', HAPPENS),
+      estimated('wait', INFERRED),
+    ];
   }
-  const task =
-    probe.preemption === 'nothing'
-      ? estimated(clock, "the kernel's clock once per turn of the event loop, shared out")
-      : exact(
-          clock,
-          probe.preemption === 'rseq'
-            ? 'clock, corrected when rseq tells'
-            : 'clock, corrected when a perf page tells',
-        );
-  return [task, exact(others, 'counted where it happens'), estimated('wait', INFERRED)];
+  const tells = probe?.preemption === 'rseq' ? 'rseq' : 'a perf page';
+  return [
+    exact('task-clock', `clock, corrected when ${tells} tells`),
+    exact('cpu-clock, wall, task-switches, forks, late', HAPPENS),
+    estimated('wait', INFERRED),
+  ];
 }
+
+/** Undefined where the clocks are exact. */
+function estimateOf(probe: Probe | undefined): string | undefined {
+  if (probe === undefined) return "by JavaScript's clocks";
+  if (probe.boundariesLack.length > 0) return 'without the boundaries of the event loop';
+  if (probe.preemption === 'nothing') return "the kernel's clock once per turn of the event loop, shared out";
+  return undefined;
+}
+
+const HAPPENS = 'counted where it happens';
 
 const INFERRED = 'inferred, on every machine';
 
@@ -68,32 +77,28 @@ function hardwareTier(probe: Probe | undefined): Tier {
 
 /** Without the kernel's part perf would count no context switch, ever, and no fault within a system call. */
 function kernelTier(events: string, probe: Probe | undefined): Tier {
-  if (probe === undefined) return { events, kind: 'not supported', how: 'no native addon' };
+  if (probe === undefined) return estimated(events, estimateText('page-faults', false));
   const isPerf = probe.taskClock.all === 0;
   return exact(events, isPerf ? 'perf events, a read(2) per task switch' : 'getrusage per task switch');
 }
 
 function v8Tiers(probe: Probe | undefined): Tier[] {
   const gc = 'gc-time, gc-count, gc-minor, gc-major';
-  const tiers =
-    probe === undefined || probe.v8Lacks.includes('gc')
-      ? estimated(gc, "Node's performance entries, joined to tasks by time")
-      : exact(gc, "V8's callbacks");
-  const bytes = (event: string, how: string): Tier =>
-    probe === undefined || probe.v8Lacks.includes(event)
-      ? {
-          events: event,
-          kind: 'not supported',
-          how: probe === undefined ? 'no native addon' : 'V8 does not tell',
-        }
-      : estimated(event, how);
+  const [alloc, external] = ['alloc-bytes', 'external-bytes'];
+  if (probe === undefined)
+    return [
+      estimated(gc, estimateText('gc-time', false)),
+      estimated(alloc, estimateText(alloc, false)),
+      { events: external, kind: 'not supported', how: 'no native addon' },
+    ];
+  const unless = (lacked: string, tier: Tier): Tier =>
+    probe.v8Lacks.includes(lacked)
+      ? { events: tier.events, kind: 'not supported', how: 'V8 does not tell' }
+      : tier;
   return [
-    tiers,
-    bytes(
-      'alloc-bytes',
-      'from the used heap: within 5 % from 100 kB on, more for many objects of 20 to 128 kB',
-    ),
-    bytes('external-bytes', 'growth of external memory'),
+    unless('gc', exact(gc, "V8's callbacks")),
+    unless(alloc, estimated(alloc, HEAP_TEXT)),
+    unless(external, estimated(external, 'growth of external memory')),
   ];
 }
 
