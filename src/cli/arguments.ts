@@ -141,6 +141,10 @@ function parseDetail(given: readonly boolean[] | undefined): number {
 function parseMetrics(lists: readonly string[] | undefined): MetricGroup[] {
   const names = (lists ?? []).flatMap((list) => list.split(',')).map((name) => name.trim());
   const unknown = names.find((name) => !METRIC_GROUPS.some((group) => group === name));
+  if (unknown === '')
+    throw new UsageError(
+      `a group is missing in -M '${lists!.join(',')}'; -M takes ${METRIC_GROUPS.join(', ')}`,
+    );
   if (unknown === undefined) return METRIC_GROUPS.filter((group) => names.includes(group));
   const near = nearest(unknown, METRIC_GROUPS);
   const hint = near === undefined ? '' : `did you mean '${near}'? `;

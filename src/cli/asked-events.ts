@@ -8,7 +8,8 @@ import { TaskperfError } from '../core/errors.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import { detailEvents } from '../node/events/catalogue.ts';
 import type { EventGroup, EventSource, ResolvedEvent } from '../node/events/event.ts';
-import { parseEvents } from '../node/events/parse.ts';
+import { parseEvents, systemPmus } from '../node/events/parse.ts';
+import type { Pmus } from '../node/events/parse.ts';
 import { eventsFor } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
 
@@ -44,26 +45,30 @@ export interface Wanted {
 }
 
 /** @throws TaskperfError ENOENT, EINVAL (a name, the syntax), ENOSPC (too many). */
-export function askedEvents({ lists, detail, metricGroups }: Wanted): AskedEvents {
-  const named = (lists ?? []).flatMap((list) => parseEvents(list));
+export function askedEvents({ lists, detail, metricGroups }: Wanted, pmus: Pmus = systemPmus): AskedEvents {
+  const named = (lists ?? []).flatMap((list) => parseEvents(list, pmus));
   const optional = lists === undefined ? DEFAULT_IF_SUPPORTED : [];
   const [more, derived] = [detailEvents(detail), eventsFor(metricGroups)];
   const text = ['task-clock', ...(lists ?? DEFAULT_EVENTS), ...more, ...optional, ...derived].join(',');
   // Numbered as the processes will, which see this text only.
-  const sources = numbered(parseEvents(text).flat());
+  const sources = numbered(parseEvents(text, pmus).flat());
   const events = [...sources.keys()];
   // Of the default ones, those that a metric tells better have no column.
-  const byName = new Set(
-    [...named.flat(), ...more.flatMap((name) => parseEvents(name)).flat()].map(({ name }) => name),
-  );
+  const byName = new Set([...named.flat().map(({ name }) => name), ...namesOf(more, pmus)]);
+  const [ifSupported, forMetrics] = [namesOf(optional, pmus), namesOf(derived, pmus)];
   return {
     events,
     sources,
-    optional: new Set(events.filter(({ name }) => optional.includes(name) && !derived.includes(name))),
-    hidden: new Set(events.filter(({ name }) => derived.includes(name) && !byName.has(name))),
+    optional: new Set(events.filter(({ name }) => ifSupported.has(name) && !forMetrics.has(name))),
+    hidden: new Set(events.filter(({ name }) => forMetrics.has(name) && !byName.has(name))),
     named,
     text,
   };
+}
+
+/** As they are shown: where there are several kinds of core, `cycles` is one event for each. */
+function namesOf(asked: readonly string[], pmus: Pmus): Set<string> {
+  return new Set(asked.flatMap((name) => parseEvents(name, pmus).flat()).map(({ name }) => name));
 }
 
 function numbered(resolved: readonly ResolvedEvent[]): Map<EventInfo, EventSource> {
@@ -79,7 +84,9 @@ function numbered(resolved: readonly ResolvedEvent[]): Map<EventInfo, EventSourc
   }
   const given = next - EVENT_GIVEN_FIRST;
   if (given > LINES_GIVEN) {
-    const message = `${given} events beside the clocks are more than the ${LINES_GIVEN} that can be counted at once; ask for fewer`;
+    const isByCore = resolved.some(({ source }) => source.kind === 'perf' && source.coreType !== null);
+    const byCore = isByCore ? ' (each kind of core counts separately)' : '';
+    const message = `${given} events beside the clocks are more than the ${LINES_GIVEN} that can be counted at once${byCore}; ask for fewer`;
     throw new TaskperfError('ENOSPC', message, given);
   }
   return events;

@@ -37,13 +37,15 @@ The exit status is the program's, 128+n when signal n ended it, 127 when it was 
 executed, 129 for a mistake in the command line. TASKPERF_DIR names the directory for the counters; it must be private.
 `;
 
-export const LIST_HELP: string = `taskperf list [--json] [NAME...]
+export const LIST_HELP: string = `taskperf list [--json] [--] [NAME...]
 
 Shows the events that can be counted here, grouped, and how exact they are. A NAME is that of a group (clock, task, v8,
 software or sw, hardware or hw, cache, a PMU) or part of an event's name, with * and ? as in a shell.
 
       --json           one JSON document (schema taskperf.list/1)
   -h, --help           this page
+
+The exit status is 0, and 129 for a mistake in the command line, such as a NAME that nothing here matches.
 `;
 
 export const DOCTOR_HELP: string = `taskperf doctor [--json]

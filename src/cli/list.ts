@@ -33,33 +33,36 @@ const GROUP_ALIASES: Readonly<Record<string, string>> = { hw: 'hardware', sw: 's
 
 /** Prints to stdout and returns the exit status. Throws UsageError. */
 export function list(args: readonly string[]): number {
-  const unknown = args.find((arg) => arg.startsWith('-') && !['-h', '--help', '--json'].includes(arg));
+  const end = args.indexOf('--');
+  const [options, names] = end < 0 ? [args, []] : [args.slice(0, end), args.slice(end + 1)];
+  const unknown = options.find((arg) => arg.startsWith('-') && !['-h', '--help', '--json'].includes(arg));
   if (unknown !== undefined)
     throw new UsageError(
       `unknown option '${unknown}'; list takes --json and names, as in \`taskperf list cache\``,
     );
-  if (args.includes('-h') || args.includes('--help')) {
+  if (options.includes('-h') || options.includes('--help')) {
     process.stdout.write(LIST_HELP);
     return 0;
   }
-  const groups = chosen(
-    catalogue(),
-    args.filter((arg) => arg !== '--json'),
-  );
+  const groups = chosen(catalogue(), [...options.filter((arg) => arg !== '--json'), ...names]);
   const support = EventSupport.here(thisMachine());
   const document = listOf(groups, support);
   process.stdout.write(
-    args.includes('--json') ? `${JSON.stringify(document, null, 2)}\n` : listText(document),
+    options.includes('--json') ? `${JSON.stringify(document, null, 2)}\n` : listText(document),
   );
   return 0;
 }
 
-/** What matches one of the patterns: the name of a group, or part of an event's name, with `*` and `?` as in a shell. */
+/** What matches one of the patterns: a group by its name, else what has it in its name, with `*` and `?` as in a shell. */
 export function chosen(groups: readonly CatalogueGroup[], patterns: readonly string[]): CatalogueGroup[] {
   if (patterns.length === 0) return [...groups];
   const found = new Map<CatalogueGroup, Set<CatalogueEntry>>(groups.map((group) => [group, new Set()]));
   for (const pattern of patterns) {
-    const matches = groups.flatMap((group) => matching(group, pattern).map((entry) => ({ group, entry })));
+    const named = groups.filter((group) => isNamed(group, pattern));
+    const matches =
+      named.length > 0
+        ? named.flatMap((group) => group.entries.map((entry) => ({ group, entry })))
+        : groups.flatMap((group) => matching(group, pattern).map((entry) => ({ group, entry })));
     if (matches.length === 0)
       throw new UsageError(`no event of this machine matches '${pattern}'; \`taskperf list\` shows all`);
     for (const { group, entry } of matches) found.get(group)!.add(entry);
@@ -69,10 +72,14 @@ export function chosen(groups: readonly CatalogueGroup[], patterns: readonly str
     .filter(({ entries }) => entries.length > 0);
 }
 
-function matching({ title, entries }: CatalogueGroup, pattern: string): readonly CatalogueEntry[] {
+function isNamed({ title }: CatalogueGroup, pattern: string): boolean {
   const wanted = pattern.toLowerCase();
-  if (title.toLowerCase() === (GROUP_ALIASES[wanted] ?? wanted)) return entries;
-  const escaped = wanted
+  return title.toLowerCase() === (GROUP_ALIASES[wanted] ?? wanted);
+}
+
+function matching({ entries }: CatalogueGroup, pattern: string): readonly CatalogueEntry[] {
+  const escaped = pattern
+    .toLowerCase()
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')
     .replaceAll('?', '.');
