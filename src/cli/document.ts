@@ -30,7 +30,8 @@ export interface CounterJson {
   readonly perTask: PerTaskJson | null;
 }
 
-export type ValuesJson = Readonly<Record<string, { readonly value: number }>>;
+/** null: it never had its turn on the PMU while this ran. */
+export type ValuesJson = Readonly<Record<string, { readonly value: number | null }>>;
 
 export interface TaskJson {
   readonly name: string;
@@ -39,7 +40,7 @@ export interface TaskJson {
   readonly count: number;
   readonly live: number;
   readonly counters: Readonly<Record<string, CounterJson>>;
-  /** By name; null: not supported here, or nothing to divide by. */
+  /** By name; null: not supported here, not counted while the row's tasks ran, or nothing to divide by. */
   readonly metrics: Readonly<Record<string, number | null>>;
 }
 
@@ -145,7 +146,8 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
 
 /** The values of the given events, by name. */
 export function valuesJson(events: readonly EventInfo[], values: Float64Array): ValuesJson {
-  return Object.fromEntries(events.map((event) => [event.name, { value: values[event.id]! }]));
+  const shown = (value: number): number | null => (Number.isNaN(value) ? null : value);
+  return Object.fromEntries(events.map((event) => [event.name, { value: shown(values[event.id]!) }]));
 }
 
 /** Threads' total minus tasks and system rows, of what was counted: events that take turns are not scaled here. */
@@ -213,7 +215,7 @@ function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit
 /** `exited` are the row's sums over ended tasks, as shown. */
 function perTaskJson(row: ReportRow, exited: Float64Array, event: number): PerTaskJson | null {
   const spread = row.spread(event);
-  if (spread === undefined || row.count === 0) return null;
+  if (spread === undefined || row.count === 0 || Number.isNaN(exited[event]!)) return null;
   const { min, p50, p90, p99, max } = spread;
   return { min, mean: exited[event]! / row.count, p50, p90, p99, max };
 }

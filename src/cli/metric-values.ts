@@ -3,7 +3,7 @@ import { CPU_CLOCK, TASK_CLOCK } from '../core/events.ts';
 import { metricsOf, valueOf } from './metrics.ts';
 import type { BoundMetric } from './metrics.ts';
 import type { EventState } from './event-state.ts';
-import { eventStates, sumOf } from './report.ts';
+import { cpuOf, eventStates, sumOf, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import { grouped } from './units.ts';
@@ -19,6 +19,8 @@ export interface MetricColumn {
 export interface MetricLine {
   readonly task?: ReportRow;
   readonly values: Float64Array;
+  /** The line of the whole run. */
+  readonly isTotal?: boolean;
 }
 
 export interface MetricJson {
@@ -39,8 +41,9 @@ interface Judged {
 }
 
 /** Means per task only if they were asked for: the columns of their events show them, too. */
-export function metricColumns(report: Report): MetricColumn[] {
+export function metricColumns(report: Report, rows: readonly ReportRow[]): MetricColumn[] {
   const scaling = scalingOf(report.tally.processes);
+  const whole = wholeValues(report, rows);
   const isAsked = ({ bound }: Judged): boolean => report.metricGroups.includes(bound.metric.group);
   return judged(report)
     .filter((one) => one.supported && (isAsked(one) || !one.bound.metric.perTask))
@@ -52,7 +55,10 @@ export function metricColumns(report: Report): MetricColumn[] {
         title,
         rank: (isAsked(one) ? RANK_ASKED : RANK_BY_THE_WAY) + i / 100,
         cell: (line) => {
-          const value = valueOfLine(bound, line, (values) => scaledValues(values, scaling));
+          const value =
+            line.isTotal === true && !bound.metric.perTask
+              ? whole(bound)
+              : valueOfLine(bound, line, (values) => scaledValues(values, scaling));
           return value === undefined ? '' : mark + grouped(value / scale, decimals);
         },
       };
@@ -73,21 +79,34 @@ export function rowMetrics(report: Report): (row: ReportRow) => Record<string, n
   };
 }
 
-/** Of the whole run: sums over all threads; per task: over all tasks that ended. */
+/** Of the whole run, by name. */
 export function wholeMetrics(report: Report, rows: readonly ReportRow[]): Record<string, MetricJson> {
-  const { tally } = report;
-  const scaling = scalingOf(tally.processes);
-  const total = scaledValues(sumOf(tally.threads.map((thread) => thread.total)), scaling);
-  const exited = scaledValues(sumOf(rows.map((row) => row.exited)), scaling);
-  const tasks = rows.reduce((sum, row) => sum + row.count, 0);
+  const whole = wholeValues(report, rows);
   const entries = judged(report).map(({ bound, kind, supported }): [string, MetricJson] => {
-    const values = bound.metric.perTask ? exited : total;
-    return [bound.metric.name, { value: supported ? (valueOf(bound, values, tasks) ?? null) : null, kind }];
+    return [bound.metric.name, { value: supported ? (whole(bound) ?? null) : null, kind }];
   });
   return { ...runMetrics(report), ...Object.fromEntries(entries) };
 }
 
-/** CPUs that the threads used on average, and the share of their time in which they were not idle. */
+/**
+ * From sums over the JavaScript threads, since only they have all events; where nothing is JavaScript, over all threads.
+ * What does not add up (wall, wait) threads do not have: there the tasks are all there is. Per task: over those that ended.
+ */
+function wholeValues(report: Report, rows: readonly ReportRow[]): (bound: BoundMetric) => number | undefined {
+  const { tally } = report;
+  const scaling = scalingOf(tally.processes);
+  const threads = tally.threads.map((thread) => thread.total);
+  const total = threads.length === 0 ? totalOf(report) : scaledValues(sumOf(threads), scaling);
+  const exited = scaledValues(sumOf(rows.map((row) => row.exited)), scaling);
+  const ofTasks = scaledValues(sumOf(rows.map((row) => row.values)), scaling);
+  const tasks = rows.reduce((sum, row) => sum + row.count, 0);
+  return (bound) => {
+    const addsUp = [...bound.events.values()].flat().every(({ additive }) => additive);
+    return valueOf(bound, bound.metric.perTask ? exited : addsUp ? total : ofTasks, tasks);
+  };
+}
+
+/** CPUs that all threads of the command used on average; the share of the JavaScript threads' time that was not idle. */
 function runMetrics(report: Report): Record<string, MetricJson> {
   const { tally, elapsedNs } = report;
   const total = sumOf(tally.threads.map((thread) => thread.total));
@@ -97,7 +116,7 @@ function runMetrics(report: Report): Record<string, MetricJson> {
     return { value: whole > 0 ? part / whole : null, kind };
   };
   return {
-    'cpus-utilized': ratio(total[TASK_CLOCK]!, elapsedNs),
+    'cpus-utilized': ratio(cpuOf(report), elapsedNs),
     'loop-busy-percent': ratio((total[CPU_CLOCK]! - idleNs) * 100, total[CPU_CLOCK]!),
   };
 }
@@ -114,7 +133,7 @@ function valueOfLine(
 function judged(report: Report): Judged[] {
   const states = new Map(eventStates(report).map((state) => [state.event, state]));
   return metricsOf(report.events).map((bound) => {
-    const inputs = [...bound.events.values()].map((event) => states.get(event)!);
+    const inputs = [...bound.events.values()].flat().map((event) => states.get(event)!);
     const worst =
       inputs.find(({ kind }) => kind === 'estimated') ?? inputs.find(({ kind }) => kind !== 'exact');
     return {

@@ -156,14 +156,17 @@ export function eventsFor(groups: readonly MetricGroup[]): string[] {
 /** A metric with the events that were counted for it: `cycles:u` serves where `instructions:u` does. */
 export interface BoundMetric {
   readonly metric: Metric;
-  /** By the metric's name of the event. */
-  readonly events: ReadonlyMap<string, EventInfo>;
+  /** By the metric's name of the event; several where each kind of core counts its part. */
+  readonly events: ReadonlyMap<string, readonly EventInfo[]>;
 }
 
 /** Those whose events are among the given ones, all with the same modifiers; clocks have none. */
 export function metricsOf(events: readonly EventInfo[]): BoundMetric[] {
-  const byName = new Map(events.map((event) => [event.name, event]));
-  const suffixes = new Set(['', ...events.map(({ name }) => modifierOf(name))]);
+  const byName = new Map([
+    ...partsByName(events),
+    ...events.map((event): [string, readonly EventInfo[]] => [event.name, [event]]),
+  ]);
+  const suffixes = new Set(['', ...[...byName.keys()].map(modifierOf)]);
   return METRICS.flatMap((metric) => {
     for (const suffix of suffixes) {
       const found = metric.needs.map((name) => byName.get(name + suffix) ?? clockOf(name, byName));
@@ -180,7 +183,8 @@ export function valueOf(
   values: Float64Array,
   tasks: number,
 ): number | undefined {
-  const value = metric.value({ tasks, sum: (name) => values[events.get(name)!.id]! });
+  const sum = (name: string): number => events.get(name)!.reduce((all, { id }) => all + values[id]!, 0);
+  const value = metric.value({ tasks, sum });
   return Number.isFinite(value) ? value : undefined;
 }
 
@@ -189,6 +193,24 @@ function modifierOf(name: string): string {
   return /^[^/]*?(:[a-z]+)$/i.exec(name)?.[1] ?? '';
 }
 
-function clockOf(name: string, byName: ReadonlyMap<string, EventInfo>): EventInfo | undefined {
+/**
+ * On a machine with several kinds of core `cycles` is `cpu_core/cycles/` and `cpu_atom/cycles/`, and their sum is what the
+ * one would be. A PMU of a machine with one kind of core stands for itself.
+ */
+function partsByName(events: readonly EventInfo[]): [string, readonly EventInfo[]][] {
+  const parts = new Map<string, EventInfo[]>();
+  for (const event of events) {
+    const [, base, letters] = /^[^/]+\/([^/=,]+)\/([uk]*)$/.exec(event.name) ?? [];
+    if (base === undefined) continue;
+    const name = letters === '' ? base : `${base}:${letters}`;
+    parts.set(name, [...(parts.get(name) ?? []), event]);
+  }
+  return [...parts].filter(([, all]) => all.length > 1);
+}
+
+function clockOf(
+  name: string,
+  byName: ReadonlyMap<string, readonly EventInfo[]>,
+): readonly EventInfo[] | undefined {
   return name === 'task-clock' ? byName.get(name) : undefined;
 }

@@ -20,6 +20,7 @@ const TIMES: readonly Unit[] = [
 ];
 /** Up to 99,999 a count is shown as it is: a unit would hide how few there were. */
 const COUNT_WHOLE_MAX = 1e5;
+const DECIMALS_MAX = 3;
 const COUNTS: readonly Unit[] = [
   { name: '', size: 1, decimals: 1 },
   { name: 'K', size: 1e3, decimals: 1 },
@@ -40,9 +41,18 @@ export function unitFor(valuesNs: readonly number[]): Unit {
 
 /** The same for counts and for bytes. */
 export function countUnitFor(values: readonly number[]): Unit {
-  return values.every((value) => value < COUNT_WHOLE_MAX)
-    ? COUNTS[0]!
-    : (largestUnit(values, COUNTS) ?? COUNTS[0]!);
+  const known = values.filter((value) => !Number.isNaN(value));
+  const plain = { ...COUNTS[0]!, decimals: decimalsFor(known) };
+  if (known.every((value) => value < COUNT_WHOLE_MAX)) return plain;
+  const unit = largestUnit(known, COUNTS);
+  return unit === undefined || unit === COUNTS[0] ? plain : unit;
+}
+
+/** None where all are whole; else so many that the smallest above 0 has two digits, and no more than DECIMALS_MAX. */
+function decimalsFor(values: readonly number[]): number {
+  if (values.every(Number.isInteger)) return 0;
+  const smallest = Math.min(...values.filter((value) => value > 0));
+  return Math.min(Math.max(1 - Math.floor(Math.log10(smallest)), 1), DECIMALS_MAX);
 }
 
 export function byteUnitFor(values: readonly number[]): Unit {
@@ -64,7 +74,7 @@ function largestUnit(values: readonly number[], units: readonly Unit[]): Unit | 
 
 /** A value in the column's unit, without the unit: "1,234.567". */
 export function inUnit(value: number, unit: Unit): string {
-  return unit.name === '' ? count(value) : grouped(value / unit.size, unit.decimals);
+  return grouped(value / unit.size, unit.decimals);
 }
 
 /** A single time with the unit that suits it: "1.23 ms". */
