@@ -26,6 +26,7 @@ for (const [args, said] of [
   [['-e', 'task-clok', 'true'], /unknown event 'task-clok'; did you mean 'task-clock'\?/],
   [['-e', 'flops', 'true'], /unknown event 'flops'; `taskperf list` shows/],
   [['-e', '', 'true'], /an event is missing/],
+  [['-M', 'cpu,', 'true'], /a group is missing in -M 'cpu,'; -M takes cpu/],
   [['--jsn', 'true'], /unknown option '--jsn'; did you mean '--json'\?/],
   [['-x', 'true'], /unknown option '-x'/],
   [['-p', '1'], /option '-p' \(a running process\) is not available yet/],

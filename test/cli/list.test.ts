@@ -55,6 +55,12 @@ test('a name of a group, as perf or we call it, means all of it', () => {
   assert.deepEqual(names('hw'), names('hardware'));
   assert.ok(names('hw').includes('ref-cycles') && !names('hw').includes('page-faults'));
   assert.deepEqual(names('gc').slice(0, 1), ['gc-time']);
+  // And nothing else: both are parts of names of other groups.
+  assert.deepEqual(names('sw'), names('software'));
+  assert.deepEqual(
+    names('cache').filter((name) => name.startsWith('cache-')),
+    [],
+  );
 });
 
 test('else part of a name or alias, with * and ? as in a shell; several add up, each event once', () => {

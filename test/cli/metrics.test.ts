@@ -9,19 +9,11 @@ import { METRICS, METRIC_GROUPS, eventsFor, metricsOf, valueOf } from '#cli/metr
 import type { MetricGroup } from '#cli/metrics.js';
 import type { Report } from '#cli/report.js';
 import { renderTable } from '#cli/table.js';
-import { Tally } from '#cli/tally.js';
-import { EVENT_GIVEN_FIRST, EVENTS, TASK_CLOCK } from '#core/events.js';
+import { EVENT_GIVEN_FIRST, EVENTS, TASK_CLOCK, WAIT, WALL } from '#core/events.js';
 import type { EventInfo } from '#core/events.js';
 import { EVENT_LINES } from '#core/layout.js';
+import { MISSED, event, reportOf } from './counted.ts';
 
-const CYCLES = EVENT_GIVEN_FIRST;
-const INSTRUCTIONS = EVENT_GIVEN_FIRST + 1;
-/** The ns that the group of instructions missed. */
-const MISSED = EVENT_LINES - 1;
-
-function event(id: number, name: string, unit: EventInfo['unit'] = 'count'): EventInfo {
-  return EVENTS[id] ?? { id, name, unit, additive: true, meaning: name };
-}
 /** Line numbers in the order given, clocks on their own. */
 function numbered(names: readonly string[]): EventInfo[] {
   let next = EVENT_GIVEN_FIRST;
@@ -95,74 +87,6 @@ test('every group has metrics, and counting what it needs is enough for all of t
 
 // ---- on the screen and in the document --------------------------------------------------------------------------------
 
-interface Counts {
-  readonly cycles?: number;
-  readonly instructions?: number;
-  readonly missedNs?: number;
-}
-
-/** One route of four requests in 8 ms, and a loop; on a machine without a PMU nobody counted the two events. */
-function reportOf(route: Counts, more: Partial<Report> = {}, isCounted = true): Report {
-  const values = (ns: number, { cycles = 0, instructions = 0, missedNs = 0 }: Counts): Float64Array => {
-    const line = new Float64Array(EVENT_LINES);
-    line[TASK_CLOCK] = ns;
-    if (isCounted) [line[CYCLES], line[INSTRUCTIONS], line[MISSED]] = [cycles, instructions, missedNs];
-    return line;
-  };
-  const tally = new Tally();
-  const row = tally.row('GET /', 'GET /');
-  row.count = 4;
-  row.values.set(values(8e6, route));
-  row.exited.set(row.values);
-  const none = new Float64Array(EVENT_LINES);
-  const loop = values(2e6, {});
-  const total = row.values.map((value, line) => value + loop[line]!);
-  const books = { tasks: row.values.slice(), unattributed: none, late: none, loop, idle: none, total };
-  tally.threads.push({
-    pid: 1,
-    id: 0,
-    tid: 1,
-    name: 'main',
-    switches: 4,
-    boundaries: 4,
-    switchCostNs: 0,
-    ...books,
-  });
-  const missedLine = route.missedNs === undefined ? undefined : MISSED;
-  const counted = { name: '', flags: 0, errno: isCounted ? 0 : 2, missedLine };
-  const rows = new Map([
-    [CYCLES, { ...counted, name: 'cycles', missedLine: undefined }],
-    [INSTRUCTIONS, { ...counted, name: 'instructions' }],
-  ]);
-  tally.processes.push({
-    pid: 1,
-    node: 'v24.0.0',
-    exited: true,
-    eventBits: 1 | (isCounted ? (1 << CYCLES) | (1 << INSTRUCTIONS) : 0),
-    estimatedBits: 0,
-    reason: 0,
-    events: rows,
-    off: undefined,
-  });
-  return {
-    command: ['node', 'app.js'],
-    pid: 1,
-    ended: { code: 0, signal: null, forced: false },
-    elapsedNs: 2e7,
-    events: [EVENTS[TASK_CLOCK]!, event(CYCLES, 'cycles'), event(INSTRUCTIONS, 'instructions')],
-    explicitEvents: true,
-    metricGroups: [],
-    hidden: new Set(),
-    by: 'name',
-    tally,
-    others: NO_OTHERS,
-    groups: new Map(),
-    tasks: [],
-    notes: [],
-    ...more,
-  };
-}
-
 const tableOf = (report: Report): string => renderTable(report, { width: 140, color: false });
 const documentJson = (report: Report): StatJson => documentOf(report);
 
@@ -228,4 +152,41 @@ test('-M and -d are read as perf reads them', () => {
   assert.equal(count('-dd'), count('-d', '-d'));
   assert.throws(() => of(['-dddd']), /there are 3 steps of detail/);
   assert.throws(() => of(['-M', 'cpu,lop']), /unknown group of metrics 'lop'; did you mean 'loop'\?/);
+});
+
+test('a share of what does not add up is of the tasks, in the total and in the document', () => {
+  const report = reportOf({}, { events: [EVENTS[TASK_CLOCK]!, EVENTS[WALL]!, EVENTS[WAIT]!] });
+  const row = report.tally.row('GET /', 'GET /');
+  for (const values of [row.values, row.exited]) [values[WALL], values[WAIT]] = [4e6, 1e6];
+  const [process] = report.tally.processes.splice(0);
+  report.tally.processes.push({ ...process!, eventBits: (1 << TASK_CLOCK) | (1 << WALL) | (1 << WAIT) });
+  assert.deepEqual(documentJson(report).metrics['wait-percent'], { value: 25, kind: 'estimated' });
+  assert.match(tableOf({ ...report, metricGroups: ['loop'] }), /^ total of the threads .*~25\.00$/m);
+});
+
+test('CPUs utilised are those of all threads of the command', () => {
+  const values = new Float64Array(EVENT_LINES);
+  values[TASK_CLOCK] = 2e7;
+  const others = {
+    ...NO_OTHERS,
+    threads: [{ pid: 1, tid: 2, name: 'libuv-worker', values }],
+    lines: [TASK_CLOCK],
+  };
+  // 10 ms of JavaScript and 20 ms of the pool, in 20 ms.
+  assert.equal(documentJson(reportOf({}, { others })).metrics['cpus-utilized']!.value, 1.5);
+});
+
+test('where each kind of core counts its part, metrics are of the sum', () => {
+  const events = numbered([
+    'task-clock',
+    'cpu_core/cycles/u',
+    'cpu_atom/cycles/u',
+    'cpu_core/instructions/u',
+    'cpu_atom/instructions/u',
+  ]);
+  const values = new Float64Array(EVENT_LINES);
+  [100, 100, 300, 500].forEach((value, i) => (values[EVENT_GIVEN_FIRST + i] = value));
+  const bound = metricsOf(events).find(({ metric }) => metric.name === 'insn-per-cycle');
+  assert.equal(valueOf(bound!, values, 1), 4);
+  assert.deepEqual(metricsOf(numbered(['task-clock', 'cpu/cycles/'])), []);
 });

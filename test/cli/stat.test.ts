@@ -65,6 +65,11 @@ test('an event that the machine does not count is <not supported>; the others ar
   assert.doesNotMatch(stderr, /could not start/);
 });
 
+test('list takes names after --, too', () => {
+  assert.equal(taskperf('list', '--', 'clock').stdout, taskperf('list', 'clock').stdout);
+  assert.match(taskperf('list', '--', '--json').stderr, /no event of this machine matches '--json'/);
+});
+
 test('an unknown subcommand is named and the existing ones listed', () => {
   assert.match(taskperf('top').stderr, /unknown subcommand 'top'; there are stat, list and doctor/);
 });

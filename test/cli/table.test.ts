@@ -11,7 +11,7 @@ import type { Report } from '#cli/report.js';
 import { renderTable } from '#cli/table.js';
 import type { By } from '#cli/tally.js';
 import { EVENTS, TASK_CLOCK, TASK_SWITCHES } from '#core/events.js';
-import { H_ESTIMATED, H_LOST_NAMES, H_REASON, REASON_NO_ADDON } from '#core/layout.js';
+import { H_ESTIMATED, H_LOST_NAMES, H_REASON, REASON_NO_ADDON, T_F64_LOOP } from '#core/layout.js';
 import { Fabricated, twoRoutes } from './fabricate.ts';
 
 const directory = fs.mkdtempSync(path.join(tmpdir(), 'taskperf-table-'));
@@ -59,6 +59,32 @@ test('no line is wider than the terminal, at any width', () => {
       assert.ok([...line].length <= width, `${width}: ${line}`);
     }
   }
+});
+
+test('CPU is the last column to go', () => {
+  const table = renderTable(reportOf(twoRoutes(PID, SESSION)), { width: 24, color: false });
+  assert.match(table, /^ +CPU ms$/m);
+  assert.match(table, /^ GET .* 3\.600$/m);
+});
+
+test('where no task has ended events are sums, in the system rows and in the total', () => {
+  const region = new Fabricated(PID, SESSION);
+  region.loop(2_000_000);
+  region.line(T_F64_LOOP, TASK_SWITCHES, 3);
+  const table = renderTable(reportOf(region), { width: 80, color: false });
+  assert.match(table, /no task has ended, so the columns after share are sums/);
+  assert.match(table, /^ +CPU ms +share % +task-switches$/m);
+  assert.match(table, /^ \(event loop\) +2\.000 +100\.0 +3$/m);
+  assert.match(table, /^ \(idle\) +0\.000 +0\.0 +0$/m);
+  assert.match(table, /^ total of the threads +2\.000 +100\.0 +3$/m);
+});
+
+test('by task events are sums, too; beside means the system rows have none', () => {
+  const region = twoRoutes(PID, SESSION);
+  region.line(T_F64_LOOP, TASK_SWITCHES, 3);
+  const width = { width: 120, color: false };
+  assert.match(renderTable(reportOf(region, 'task'), width), /^ \(event loop\) +2\.500 +2\.2 +3$/m);
+  assert.match(renderTable(reportOf(region), width), /^ \(event loop\) +2\.500 +2\.2$/m);
 });
 
 test('estimated values carry a mark, the word and the remedy', () => {

@@ -1,7 +1,7 @@
 /** Units as people read them: aligned within a column, never more digits than are meant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { count, inUnit, percent, shorten, time, unitFor } from '#cli/units.js';
+import { count, countUnitFor, inUnit, percent, shorten, time, unitFor } from '#cli/units.js';
 
 test('a column has one unit: the largest in which its smallest value shows two digits', () => {
   assert.equal(unitFor([12, 999]).name, 'ns');
@@ -14,6 +14,16 @@ test('a column has one unit: the largest in which its smallest value shows two d
 
 test('a span too wide for one unit favours the large values', () => {
   assert.equal(unitFor([100, 50_000_000_000]).name, 'ms');
+});
+
+test('counts of a column have as many decimals as its smallest needs to show two digits, and no more than three', () => {
+  const shown = (...values: number[]): string[] => values.map((value) => inUnit(value, countUnitFor(values)));
+  assert.deepEqual(shown(0, 5, 1234), ['0', '5', '1,234']);
+  assert.deepEqual(shown(2.5, 3, 1000), ['2.5', '3.0', '1,000.0']);
+  assert.deepEqual(shown(0.062, 0, 12), ['0.062', '0.000', '12.000']);
+  assert.deepEqual(shown(0.25, 100), ['0.25', '100.00']);
+  assert.deepEqual(shown(0.0004, 1.5), ['0.000', '1.500']);
+  assert.equal(inUnit(3, countUnitFor([NaN, 3])), '3');
 });
 
 test('numbers are grouped by thousands and aligned by their decimals', () => {
