@@ -141,7 +141,7 @@ function sumsOf(event: EventInfo, { others }: Report): (line: Line) => number | 
   };
 }
 
-function columnUnit({ unit }: EventInfo, values: readonly number[]): Unit {
+export function columnUnit({ unit }: EventInfo, values: readonly number[]): Unit {
   if (unit === 'ns') return unitFor(values);
   return unit === 'bytes' ? byteUnitFor(values) : countUnitFor(values);
 }

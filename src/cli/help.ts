@@ -26,7 +26,8 @@ Ctrl-C goes to the program first; a second one kills it.
   -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
                        translation buffers; -ddd: also prefetches
   -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
-  -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more)
+  -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more): sums per name, or per process where
+                       nothing is Node.js
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
       --by WHAT        one row per name, task or thread [name]

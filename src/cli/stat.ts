@@ -45,16 +45,15 @@ export async function stat(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: StatArguments, output: Output): Promise<number> {
-  const { command, asked, by } = options;
+  const { command, asked, by, explicitEvents } = options;
   const { events } = asked;
   const directory = prepared();
-  const intervalsWanted = options.intervalMs !== undefined;
   const session = new RegionSession({
     directory,
     session: process.pid,
     events,
     by,
-    intervals: intervalsWanted,
+    intervals: options.intervalMs !== undefined,
   });
   const isRefused = usesPermissionModel(command, process.env);
   const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
@@ -72,7 +71,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
   });
   system.follow(child.before);
-  const intervals = session.intervalCollector && new Intervals(session, session.intervalCollector, events);
+  const collector = session.intervalCollector;
+  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system });
   const stop = watch(
     session,
     () => {
@@ -97,7 +97,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
       (event) =>
         !asked.optional.has(event) || isCounted(event, tally.processes) || others.lines.includes(event.id),
     ),
-    explicitEvents: options.explicitEvents,
+    explicitEvents,
     metricGroups: options.metricGroups,
     hidden: asked.hidden,
     by,

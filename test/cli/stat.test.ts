@@ -143,6 +143,18 @@ test('-I prints a block per interval and the document keeps them', () => {
   );
 });
 
+test('-I shows what each interval added of the events, and of the processes where nothing is Node.js', () => {
+  const wait = 'await new Promise((resolve) => setTimeout(resolve, 700));';
+  const { stderr } = taskperf('stat', '-e', 'task-switches', '-I', '100', '--', ...fake(wait));
+  assert.match(stderr, /s +count +CPU ms[^\n]+ task-switches\n POST [^\n]+ 8\n GET [^\n]+ 16\n/);
+  const busy = 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done';
+  const shell = taskperf('stat', '-I', '50', '--', 'sh', '-c', busy);
+  assert.match(
+    shell.stderr,
+    /^ \d\.\d{3} s +count +CPU ms[^\n]+\n \(process sh \d+\) +0 +\d+\.\d{3} +100\.0%$/m,
+  );
+});
+
 test('files of processes and tools that are gone are removed at the start', () => {
   const stale = ['4194303', '4194303.2', '4194303.error', '.taskperf-4194303-ab', 'other'];
   for (const name of stale) fs.writeFileSync(path.join(regions, name), 'x');
