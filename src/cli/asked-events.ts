@@ -78,8 +78,10 @@ function numbered(resolved: readonly ResolvedEvent[]): Map<EventInfo, EventSourc
     events.set({ id, name, unit, additive, meaning }, source);
   }
   const given = next - EVENT_GIVEN_FIRST;
-  if (given > LINES_GIVEN) {
-    const message = `${given} events beside the clocks are more than the ${LINES_GIVEN} that can be counted at once; ask for fewer`;
+  // One line at least is needed for the time that hardware events are not on the PMU.
+  const room = LINES_GIVEN - 1;
+  if (given > room) {
+    const message = `${given} events beside the clocks are more than the ${room} that can be counted at once; ask for fewer`;
     throw new TaskperfError('ENOSPC', message, given);
   }
   return events;

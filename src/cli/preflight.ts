@@ -16,7 +16,7 @@ export function checkPermitted(groups: readonly EventGroup[], addon: Pick<Addon,
   if (addon === null) return; // nothing of the kernel's is counted then, and the table says why
   const kernel = new KernelGroups(
     { addGroup: (_, specs) => addon.tryGroup(specs), removeGroup: () => {} },
-    () => 0,
+    () => 1,
   );
   for (const events of groups) {
     const candidates = new Map<Candidate, ResolvedEvent>();
