@@ -33,20 +33,25 @@ class FakePmu {
   }
 
   addGroup(lines: Int32Array, specs: BigUint64Array, missed: number): [number, number, number] {
-    const { registers, held = 0, kernel = true, lacks = [] } = this.#options;
-    const bits: bigint[] = [];
+    const events = Array.from(lines, (_, i) => specs.subarray(i * WORDS, (i + 1) * WORDS));
     let hardware = 0;
-    for (let i = 0; i < lines.length; i++) {
-      const [type, config, , , exclude] = specs.subarray(i * WORDS, (i + 1) * WORDS);
-      bits.push(exclude!);
-      if (!kernel && (exclude! & EXCLUDE_KERNEL) === 0n) return [EACCES, i, 0];
-      if (type === SOFTWARE) continue;
-      if (lacks.includes(config!)) return [ENOENT, i, 0];
-      if (++hardware > registers) return [EINVAL, i, 0];
+    for (const [i, event] of events.entries()) {
+      hardware += Number(event[0] !== SOFTWARE);
+      const errno = this.#errno(event, hardware);
+      if (errno !== 0) return [errno, i, 0];
     }
     const taken = this.groups.length > 0 && hardware > 0;
-    this.groups.push({ lines: [...lines], bits, missed });
-    return [0, lines.length, hardware <= registers - held && !taken ? 1 : 0];
+    this.groups.push({ lines: [...lines], bits: events.map((event) => event[4]!), missed });
+    const free = this.#options.registers - (this.#options.held ?? 0);
+    return [0, lines.length, hardware <= free && !taken ? 1 : 0];
+  }
+
+  #errno([type, config, , , exclude]: BigUint64Array, hardware: number): number {
+    const { registers, kernel = true, lacks = [] } = this.#options;
+    if (!kernel && (exclude! & EXCLUDE_KERNEL) === 0n) return EACCES;
+    if (type === SOFTWARE) return 0;
+    if (lacks.includes(config!)) return ENOENT;
+    return hardware > registers ? EINVAL : 0;
   }
 
   removeGroup(): void {
