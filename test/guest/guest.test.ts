@@ -61,7 +61,7 @@ function aboutTasks(document: Document, names: { instructions: string; cycles: s
 
   test('what it takes to run and switch a task is mostly the same', () => {
     for (const [kind, empty] of twinsByKind(kinds))
-      assert.ok(mostFrequent(empty).count >= empty.length / 3, `${kind}: ${empty.join(' ')}`);
+      assert.ok(mostFrequent(empty).count >= empty.length / 4, `${kind}: ${empty.join(' ')}`);
   });
 
   test('a loop adds its own instructions to its task', () => {
