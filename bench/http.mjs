@@ -36,7 +36,7 @@ const VARIANTS = {
 };
 
 /** Hardware events are the guest's (guest.mjs). */
-const DEFAULT_VARIANTS = Object.keys(VARIANTS).filter((name) => name !== 'hardware');
+const DEFAULT_VARIANTS = Object.keys(VARIANTS).filter((name) => !name.startsWith('hardware'));
 
 const { values: options } = parseArgs({
   options: {

@@ -14,6 +14,7 @@ const LABELS = {
   loaded: 'taskperf loaded, no counter',
   counting: 'taskperf, every request',
   hardware: 'the same, cycles and instructions',
+  'hardware-read': 'the same, by `read(2)`',
   alloc: 'the same, `alloc-bytes`',
   ...PEERS,
 };

@@ -14,13 +14,17 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "perf_page.h"
+
+enum { DESCRIPTOR_MIN = 960 };
 
 // What read(2) of a leader fills.
 struct group_words {
@@ -33,7 +37,7 @@ static bool may_read_in_user_space(void) {
   return !forbidden || *forbidden != '1';
 }
 
-static int open_counter(const struct perf_spec *spec, int leader, int *fd) {
+static int open_descriptor(const struct perf_spec *spec, int leader, int *fd) {
   struct perf_event_attr attr;
   perf_fill(&attr, spec);
   attr.read_format |= PERF_FORMAT_GROUP;
@@ -42,11 +46,36 @@ static int open_counter(const struct perf_spec *spec, int leader, int *fd) {
   return perf_open_attr(&attr, 0, leader, fd);
 }
 
+// Out of the way of the program, whose own descriptors have the numbers that they have without us. Not higher than
+// needed: the kernel's table of descriptors grows with the highest.
+static int moved_up(int fd) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit)) return fd;
+  rlim_t half = limit.rlim_cur / 2;
+  int up = fcntl(fd, F_DUPFD_CLOEXEC, half < DESCRIPTOR_MIN ? (int)half : DESCRIPTOR_MIN);
+  if (up < 0) return fd;
+  close(fd);
+  return up;
+}
+
+static int open_counter(const struct perf_spec *spec, int leader, struct perf_counter *counter) {
+  int fd, error = open_descriptor(spec, leader, &fd);
+  if (error) return error;
+  counter->fd = moved_up(fd);
+  return ioctl(counter->fd, PERF_EVENT_IOC_ID, &counter->id) ? errno : 0;
+}
+
+// The program may have closed it, and have something of its own under the number since.
+static bool is_ours(const struct perf_counter *counter) {
+  uint64_t id;
+  return ioctl(counter->fd, PERF_EVENT_IOC_ID, &id) == 0 && id == counter->id;
+}
+
 static void close_counters(struct perf_counter *counters, int count) {
   // The leader last: its siblings would go on by themselves for a moment.
   for (int i = count - 1; i >= 0; i--) {
     if (counters[i].page) page_unmap(counters[i].page);
-    close(counters[i].fd);
+    if (is_ours(&counters[i])) close(counters[i].fd);
   }
 }
 
@@ -117,14 +146,15 @@ static int start(struct perf_groups *all, struct perf_group *group) {
 
 int perf_group_add(struct perf_groups *all, const struct perf_spec *specs, int count, int *failed) {
   assert(count > 0);
+  *failed = all->groups == PERF_GROUPS_MAX ? 0 : PERF_EVENTS_MAX - all->events;
+  if (*failed < count) return ENOSPC;
   *failed = 0;
-  if (all->groups == PERF_GROUPS_MAX || count > PERF_EVENTS_MAX - all->events) return ENOSPC;
   struct perf_group *group = &all->group[all->groups];
   struct perf_counter *counters = &all->counter[all->events];
   memset(counters, 0, sizeof *counters * (size_t)count);
   *group = (struct perf_group){.first = all->events, .count = count};
   for (int i = 0; i < count; i++) {
-    int error = open_counter(&specs[i], i == 0 ? -1 : counters[0].fd, &counters[i].fd);
+    int error = open_counter(&specs[i], i == 0 ? -1 : counters[0].fd, &counters[i]);
     if (!error) continue;
     close_counters(counters, i);
     *failed = i;

@@ -8,10 +8,11 @@
 
 struct perf_event_mmap_page;
 
-enum { PERF_GROUPS_MAX = 24, PERF_EVENTS_MAX = 24 };
+enum { PERF_GROUPS_MAX = 24, PERF_EVENTS_MAX = 25 };
 
 struct perf_counter {
   int fd;
+  uint64_t id;                        // the kernel's: tells whether the descriptor is still ours
   struct perf_event_mmap_page *page;  // NULL: only read(2) tells
   uint64_t start, value;              // at the time of adding; since then, at the last reading
 };

@@ -80,6 +80,7 @@ static int open_v8(struct sources *s, bool alloc, bool external) {
   memset(&s->v8, 0, sizeof s->v8);
   int lacks = v8_counts_open(&s->v8, alloc, external);
   s->v8_open = true;
+  s->v8_lacks = lacks;
   s->reads_v8 = alloc || external;
   return lacks;
 }
@@ -87,7 +88,7 @@ static int open_v8(struct sources *s, bool alloc, bool external) {
 static int want_v8(struct sources *s, int kind) {
   bool alloc = kind == SOURCE_ALLOC_BYTES || s->v8.alloc, external = kind == SOURCE_EXTERNAL_BYTES || s->v8.external;
   bool known = s->v8_open && alloc == s->v8.alloc && external == s->v8.external;
-  int lacks = known ? 0 : open_v8(s, alloc, external);
+  int lacks = known ? s->v8_lacks : open_v8(s, alloc, external);
   if (kind < SOURCE_ALLOC_BYTES) return lacks & V8_LACKS_GC ? ENOSYS : 0;
   if (kind == SOURCE_ALLOC_BYTES) return lacks & V8_LACKS_ALLOC ? ENOSYS : 0;
   return lacks & V8_LACKS_EXTERNAL ? ENOSYS : 0;
@@ -117,7 +118,10 @@ int sources_open_group(struct sources *s, const struct perf_spec *specs, const i
   return 0;
 }
 
-void sources_close_group(struct sources *s) { perf_groups_remove_last(&s->perf); }
+void sources_close_group(struct sources *s) {
+  perf_groups_remove_last(&s->perf);
+  s->told &= ~(1u << s->perf.groups);
+}
 
 void sources_close(struct sources *s) {
   if (s->v8_open) v8_counts_close(&s->v8);

@@ -42,6 +42,7 @@ struct sources {
   int singles;
   struct source single[SOURCES_MAX];
   bool uses_rusage, reads_v8, v8_open;
+  int v8_lacks;
   struct v8_counts v8;
   struct perf_groups perf;
   struct source counter[PERF_EVENTS_MAX];  // in the order of perf's events

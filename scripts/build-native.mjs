@@ -1,24 +1,30 @@
-// Builds the addon and the launcher with the system's C compiler: `node scripts/build-native.mjs [--sanitize]`.
+// Builds the addon and the launcher with the system's C compiler: `node scripts/build-native.mjs
+// [--sanitize] [--into FOLDER]`.
 //
 // taskperf works without the addon (on JavaScript's clocks), so a missing compiler or another platform is one line of
 // notice and success. A compile ERROR of an existing compiler is a failure: that is a bug, not a fact of the machine.
 // --sanitize builds dist/native/taskperf-asan.node with AddressSanitizer and UndefinedBehaviorSanitizer beside it.
+// --into, with CC naming a cross compiler, builds for another machine (scripts/guest) instead of into dist/native.
 // native/launcher/ is a program of its own, dist/native/taskperf-exec: without it the tool starts commands by itself.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sanitize = process.argv.includes('--sanitize');
+const { sanitize, into } = parseArgs({
+  options: { sanitize: { type: 'boolean', default: false }, into: { type: 'string' } },
+}).values;
+const outputFolder = resolve(into ?? join(root, 'dist', 'native'));
 const addon = {
   folder: join(root, 'native'),
-  output: join(root, 'dist', 'native', sanitize ? 'taskperf-asan.node' : 'taskperf.node'),
+  output: join(outputFolder, sanitize ? 'taskperf-asan.node' : 'taskperf.node'),
 };
 const launcher = {
   folder: join(root, 'native', 'launcher'),
-  output: join(root, 'dist', 'native', sanitize ? 'taskperf-exec-asan' : 'taskperf-exec'),
+  output: join(outputFolder, sanitize ? 'taskperf-exec-asan' : 'taskperf-exec'),
 };
 
 const warnings = ['-std=c11', '-Wall', '-Wextra', '-Werror'];

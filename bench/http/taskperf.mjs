@@ -10,11 +10,13 @@ const EVENTS = {
   counting: 'task-clock,wait,gc-time',
   /** The same with them. */
   hardware: 'task-clock,wait,gc-time,cycles,instructions',
+  /** Where the system does not let user space read counters. */
+  'hardware-read': 'task-clock,wait,gc-time,cycles,instructions',
   alloc: 'task-clock,wait,gc-time,alloc-bytes',
 };
 
 /** Variants whose requests are counted. */
-export const COUNTING = new Set(['counting', 'hardware', 'alloc']);
+export const COUNTING = new Set(['counting', 'hardware', 'hardware-read', 'alloc']);
 
 export const countedVariants = Object.fromEntries(
   Object.keys(EVENTS).map((name) => [name, ({ directory }) => ({ env: childVariables(name, directory) })]),
@@ -30,6 +32,7 @@ export function childVariables(variant, directory, at = root) {
     TASKPERF_EVENTS: EVENTS[variant],
     TASKPERF_DIR: directory,
     TASKPERF_SESSION: String(process.pid),
+    ...(variant === 'hardware-read' ? { TASKPERF_NO_RDPMC: '1' } : {}),
   };
 }
 

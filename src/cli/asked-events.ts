@@ -83,10 +83,12 @@ function numbered(resolved: readonly ResolvedEvent[]): Map<EventInfo, EventSourc
     events.set({ id, name, unit, additive, meaning }, source);
   }
   const given = next - EVENT_GIVEN_FIRST;
-  if (given > LINES_GIVEN) {
+  // One line at least is needed for the time that hardware events are not on the PMU.
+  const room = LINES_GIVEN - 1;
+  if (given > room) {
     const isByCore = resolved.some(({ source }) => source.kind === 'perf' && source.coreType !== null);
     const byCore = isByCore ? ' (each kind of core counts separately)' : '';
-    const message = `${given} events beside the clocks are more than the ${LINES_GIVEN} that can be counted at once${byCore}; ask for fewer`;
+    const message = `${given} events beside the clocks are more than the ${room} that can be counted at once${byCore}; ask for fewer`;
     throw new TaskperfError('ENOSPC', message, given);
   }
   return events;

@@ -53,7 +53,7 @@ export class EventSupport {
     const { tryGroup } = this.#addon;
     const kernel = new KernelGroups(
       { addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} },
-      () => 0,
+      () => 1,
     );
     const candidate = candidateOf(source, 0);
     kernel.openLoose([candidate]);

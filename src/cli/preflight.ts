@@ -31,7 +31,7 @@ export function checkPermitted(groups: readonly EventGroup[], addon: Pick<Addon,
 function tried(events: EventGroup, { tryGroup }: Pick<Addon, 'tryGroup'>): Map<ResolvedEvent, number> {
   const kernel = new KernelGroups(
     { addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} },
-    () => 0,
+    () => 1,
   );
   const candidates = new Map<ResolvedEvent, Candidate>();
   for (const event of events)

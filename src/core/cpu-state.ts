@@ -27,6 +27,7 @@ import {
   T_CURRENT,
   T_F64_LAST,
   T_F64_LATE,
+  T_F64_RING_HEAD,
   T_F64_SINCE,
   T_F64_START,
   T_F64_SWITCHES,
@@ -192,6 +193,8 @@ export class CpuState {
     this.counterNextAt = region.counterW + R_NEXT;
     this.counterCountAt = region.counterF + R_F64_COUNT;
 
+    // The ring of a thread before us may have values on lines that we do not count.
+    if (this.f64[f64 + T_F64_RING_HEAD]! > 0) this.linesEnd = EVENT_LINES;
     this.now = pmu.read(this.raw);
     for (const event of pmu.events) this.f64[this.lastAt + event] = this.raw[event]!;
     if (this.f64[f64 + T_F64_START] === 0) this.f64[f64 + T_F64_START] = this.now;

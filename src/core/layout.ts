@@ -281,7 +281,7 @@ export interface Layout extends Capacities {
   readonly bytes: number;
 }
 
-/** What a server gets unless told otherwise: 63 MB of address space, of which 16 MB exist with one thread. */
+/** What a server gets unless told otherwise: 99 MB of address space, of which 20 MB exist with one thread. */
 export const DEFAULT_CAPACITIES: Capacities = {
   threads: 16,
   names: 1000,

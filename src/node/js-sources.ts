@@ -58,9 +58,10 @@ export class JsSources {
   }
 
   /** Counts these from now on; those that are counted already stay as they are. */
-  open(groups: readonly EventGroup[]): void {
+  open(groups: readonly EventGroup[]): null {
     for (const event of groups.flat())
       if (event.source.kind !== 'fixed' && !this.#counted.has(event.name)) this.#open(event);
+    return null; // there are no groups of the kernel that could fail
   }
 
   /** Undefined for what was never asked for. */

@@ -34,8 +34,8 @@ export interface Outcome {
   readonly errno: number;
   readonly isUserOnly: boolean;
   readonly isUserRead: boolean;
-  /** Which kernel group of the thread it is in. */
-  readonly group: number;
+  /** The line of the ns in which its group was not on the PMU, 0 where that cannot be. */
+  readonly missedLine: number;
 }
 
 /** Of a group: `refused` is the index of the event that made it fail; `isOn`: it is on the PMU now. */
@@ -48,40 +48,41 @@ interface Attempt {
 /** The candidate of an event that perf_event_open counts. */
 export function candidateOf({ spec, instead, kernelOnly }: PerfSource, line: number): Candidate {
   const isSoftware = spec.type === PERF_TYPE_SOFTWARE;
-  return { line, spec, isSoftware, needsKernel: instead !== null || kernelOnly };
+  // Of `:k` nothing would be left without the kernel.
+  return { line, spec, isSoftware, needsKernel: instead !== null || kernelOnly || spec.excludeUser };
 }
 
 export class KernelGroups {
   readonly outcomes: Map<Candidate, Outcome> = new Map();
-  /** Groups with hardware events: more than one take turns on the PMU. */
-  hardwareGroups = 0;
-  /** A group was opened that could not get on the PMU, since others hold registers: it has to wait for its turn. */
-  isWaiting = false;
   readonly #addon: Pick<Addon, 'addGroup' | 'removeGroup'>;
   readonly #missedLine: (group: number) => number;
   #groups = 0;
+  #hardwareGroups = 0;
+  /** So many events got on the PMU together, where fewer registers are free than the kernel lets a group ask for. */
+  #fits = Number.POSITIVE_INFINITY;
   /** The kernel's part may not be counted: known after the first refusal. */
   #isUserOnly = false;
 
-  /** `missedLine` gives the line for the ns in which kernel group number `group` was not on the PMU. */
+  /** `missedLine` gives the line for the ns in which kernel group number `group` was not on the PMU, 0: no room. */
   constructor(addon: Pick<Addon, 'addGroup' | 'removeGroup'>, missedLine: (group: number) => number) {
     this.#addon = addon;
     this.#missedLine = missedLine;
   }
 
-  /** As the user grouped them: all or none. */
-  openGroup(events: readonly Candidate[]): void {
+  /** As the user grouped them: all or none. The member that was refused, null when none was. */
+  openGroup(events: readonly Candidate[]): Candidate | null {
     const members = events.filter((event) => !this.outcomes.has(event));
-    if (members.length === 0) return;
-    const { errno, refused, isOn } = this.#tryWithLess(members);
-    if (errno !== 0 && members[refused]!.needsKernel) {
-      this.#refuse(members[refused]!, errno);
+    if (members.length === 0) return null;
+    const { errno, refused } = this.#tryWithLess(members);
+    if (errno === 0) return null;
+    const culprit = members[refused]!;
+    if (culprit.needsKernel) {
+      this.#refuse(culprit, errno);
       this.openGroup(members);
-    } else if (errno !== 0) {
+    } else {
       for (const event of members) this.#refuse(event, errno);
-    } else if (!isOn) {
-      this.isWaiting = true;
     }
+    return culprit;
   }
 
   /** Each counts by itself: in as few groups as it takes. */
@@ -114,14 +115,14 @@ export class KernelGroups {
 
   /** Opens some of the first events as one group; a refused one has an outcome then. At least one is dealt with. */
   #openPrefix(events: readonly Candidate[]): readonly Candidate[] {
-    let wanted = events;
+    let wanted = events.slice(0, this.#fits);
     for (;;) {
       const { errno, refused, isOn } = this.#tryWithLess(wanted);
       if (errno === 0) {
-        if (!isOn && wanted.length === 1) this.isWaiting = true;
         if (isOn || wanted.length === 1) return wanted;
         this.#undo(wanted);
         wanted = wanted.slice(0, Math.ceil(wanted.length / 2));
+        this.#fits = wanted.length;
       } else if (refused > 0 && (errno === EINVAL || errno === ENOSPC)) {
         wanted = wanted.slice(0, refused); // so many fit together; that one is first in the next group
       } else {
@@ -149,16 +150,18 @@ export class KernelGroups {
     const hasHardware = events.some((event) => !event.isSoftware);
     const lines = Int32Array.from(events, (event) => event.line);
     const missed = hasHardware ? this.#missedLine(group) : 0;
+    // Without that time nobody could tell a count from a part of one.
+    if (hasHardware && missed === 0) return { errno: ENOSPC, refused: 0, isOn: false };
     const [errno, refused, bits] = this.#addon.addGroup(lines, this.#words(events), missed);
     if (errno !== 0) return { errno, refused, isOn: false };
     this.#groups++;
     // While a group of ours holds registers the next cannot tell whether it would get on without it.
-    const isOn = (bits & IS_ON) !== 0 || this.hardwareGroups > 0;
-    if (hasHardware) this.hardwareGroups++;
+    const isOn = (bits & IS_ON) !== 0 || this.#hardwareGroups > 0;
+    if (hasHardware) this.#hardwareGroups++;
     for (const event of events) {
       const isUserOnly = this.#isUserOnly && !event.spec.excludeKernel;
       const isUserRead = (bits & IS_USER_READABLE) !== 0;
-      this.outcomes.set(event, { errno: 0, isUserOnly, isUserRead, group });
+      this.outcomes.set(event, { errno: 0, isUserOnly, isUserRead, missedLine: missed });
     }
     return { errno: 0, refused: 0, isOn };
   }
@@ -179,11 +182,11 @@ export class KernelGroups {
   #undo(events: readonly Candidate[]): void {
     this.#addon.removeGroup();
     this.#groups--;
-    if (events.some((event) => !event.isSoftware)) this.hardwareGroups--;
+    if (events.some((event) => !event.isSoftware)) this.#hardwareGroups--;
     for (const event of events) this.outcomes.delete(event);
   }
 
   #refuse(event: Candidate, errno: number): void {
-    this.outcomes.set(event, { errno, isUserOnly: false, isUserRead: false, group: -1 });
+    this.outcomes.set(event, { errno, isUserOnly: false, isUserRead: false, missedLine: 0 });
   }
 }

@@ -9,7 +9,7 @@
  *
  * Nothing is installed in the program while no counter is open.
  */
-import { TaskperfError } from '../core/index.ts';
+import { TaskperfError, membersOf } from '../core/index.ts';
 import type { CounterAttributes, EventInfo } from '../core/index.ts';
 import { currentThread } from './attach.ts';
 import type { ResolvedEvent } from './events/event.ts';
@@ -109,25 +109,22 @@ export class Counter {
 
   /** The count so far, with those of inherited children. @throws TaskperfError EBADF after close. */
   read(): CounterReading {
-    return this.#withMissed(this.#thread.cpu.read(this.#slotOrThrow()));
+    const reading = this.#thread.cpu.read(this.#slotOrThrow());
+    return this.#missed === 0 ? reading : less(reading, this.#thread.cpu.read(this.#missed).value);
   }
 
-  /**
-   * Reads a group's members together; call it on the leader. Members have the times of the leader.
-   * @throws TaskperfError EBADF after close.
-   */
+  /** Reads a group's members together; call it on the leader. @throws TaskperfError EBADF after close. */
   readGroup(): CounterReading[] {
-    const readings = this.#thread.cpu.readGroup(this.#slotOrThrow());
-    return readings.map((reading) => this.#withMissed(reading));
+    return readTogether(this.#thread, this.#slotOrThrow());
   }
 
   /** @param options.group apply to every member of the counter's group (PERF_IOC_FLAG_GROUP). */
   enable(options: { group?: boolean } = {}): void {
-    this.#thread.cpu.enable(this.#slotOrThrow(), options);
+    for (const slot of this.#slots(options)) this.#thread.cpu.enable(slot, options);
   }
 
   disable(options: { group?: boolean } = {}): void {
-    this.#thread.cpu.disable(this.#slotOrThrow(), options);
+    for (const slot of this.#slots(options)) this.#thread.cpu.disable(slot, options);
   }
 
   /** Sets the value to 0; the times stay (PERF_EVENT_IOC_RESET). */
@@ -152,10 +149,10 @@ export class Counter {
     return counter.#slotOrThrow();
   }
 
-  #withMissed(reading: CounterReading): CounterReading {
-    if (this.#missed === 0) return reading;
-    const missedNs = this.#thread.cpu.read(this.#missed).value;
-    return { ...reading, running: Math.max(0, reading.running - missedNs) };
+  /** The missed time goes on and off with its counter; of a group it is a member. */
+  #slots({ group }: { group?: boolean }): number[] {
+    const slot = this.#slotOrThrow();
+    return group === true || this.#missed === 0 ? [slot] : [slot, this.#missed];
   }
 
   #slotOrThrow(): number {
@@ -174,9 +171,25 @@ interface OpenSlots {
   readonly missed: number;
 }
 
+/** What was counted for `missedNs` less than it was enabled. */
+function less(reading: CounterReading, missedNs: number): CounterReading {
+  return { ...reading, running: Math.max(0, reading.running - missedNs) };
+}
+
+function readTogether(thread: Thread, leader: number): CounterReading[] {
+  const { cpu, missedSlots } = thread;
+  const slots = membersOf(cpu.region, leader);
+  const readings = new Map(cpu.readGroup(leader).map((reading, i) => [slots[i]!, reading]));
+  const ofMissed = new Set(missedSlots.values());
+  return [...readings]
+    .filter(([slot]) => !ofMissed.has(slot))
+    .map(([slot, reading]) => less(reading, readings.get(missedSlots.get(slot) ?? 0)?.value ?? 0));
+}
+
 function closeSlots({ thread, slot, missed }: OpenSlots & { readonly thread: Thread }): void {
-  thread.cpu.close(slot);
   if (missed !== 0) thread.cpu.close(missed);
+  thread.missedSlots.delete(slot);
+  thread.cpu.close(slot);
   thread.uncount();
 }
 
@@ -207,9 +220,9 @@ export function openCounter(options: CounterOptions): Counter {
   if (task === null || task.parent === null) thread.countRoot();
   try {
     const line = thread.requireLine(event);
-    const attributes = attributesOf(options, task);
-    const slot = thread.cpu.openCounter({ ...attributes, event: line });
-    const missed = openMissed(thread, line, attributes);
+    const attributes = { ...attributesOf(options, task), event: line };
+    const slot = thread.cpu.openCounter(attributes);
+    const missed = openMissed(thread, slot, attributes);
     const counter = new Counter(thread, { slot, missed }, infoOf(event, line));
     net.register(counter, { thread, slot, missed }, counter);
     return counter;
@@ -219,12 +232,18 @@ export function openCounter(options: CounterOptions): Counter {
   }
 }
 
-/** Where events take turns on the PMU, what the counter misses of its task's time is counted beside it. */
-function openMissed(thread: Thread, line: number, attributes: Attributes): number {
-  const missed = thread.missedLineOf(line);
-  if (missed === 0) return 0;
-  const { group: _, ...alone } = attributes;
-  return thread.cpu.openCounter({ ...alone, event: missed });
+/** What a counter of the PMU misses of its task's time is counted beside it, in its group, by a counter of its own. */
+function openMissed(thread: Thread, slot: number, attributes: CounterAttributes): number {
+  const event = thread.missedLineOf(attributes.event);
+  if (event === 0) return 0;
+  try {
+    const missed = thread.cpu.openCounter({ ...attributes, event, group: attributes.group ?? slot });
+    thread.missedSlots.set(slot, missed);
+    return missed;
+  } catch (error) {
+    thread.cpu.close(slot);
+    throw error;
+  }
 }
 
 /** @throws TaskperfError ENOENT (unknown), EINVAL (not one event). */

@@ -24,7 +24,11 @@ export function refusalOf(name: string, errno: number): TaskperfError {
       );
     }
     case ENOSPC:
-      return new TaskperfError('ENOSPC', `no room for event "${name}": close other counters first`, name);
+      return new TaskperfError(
+        'ENOSPC',
+        `no room for event "${name}": at most 24 are counted beside the clocks; close other counters first (under taskperf stat their places stay taken)`,
+        name,
+      );
     case EMFILE: {
       const remedy = 'raise `ulimit -n`';
       return new TaskperfError('ENOSPC', `no file descriptor left for event "${name}": ${remedy}`, name);

@@ -5,21 +5,25 @@
 import { constants } from 'node:os';
 import {
   EVENT_ESTIMATED,
+  EVENT_FAILED,
   EVENT_HIDDEN,
   EVENT_USER_ONLY,
   EVENT_USER_READ,
+  H_SESSION,
+  TaskperfError,
   V_ERRNO,
   V_FLAGS,
   V_MISSED,
   addLine,
   assert,
   eventRowWord,
+  forgetLines,
   lineOf,
 } from '../core/index.ts';
 import type { Cpu, Region } from '../core/index.ts';
 import { SINGLE_SOURCES } from './addon.ts';
 import type { Addon } from './addon.ts';
-import type { EventGroup, ResolvedEvent, RusageField, V8Count } from './events/event.ts';
+import type { EventGroup, EventSource, ResolvedEvent, RusageField, V8Count } from './events/event.ts';
 import { KernelGroups, candidateOf } from './kernel-groups.ts';
 import type { Candidate, Outcome } from './kernel-groups.ts';
 import type { NativePmu } from './native-pmu.ts';
@@ -41,6 +45,10 @@ export class Sources {
   readonly #cpu: Cpu;
   /** By name, what is counted or was refused. */
   #counted: Map<string, Counted> = new Map();
+  /** What each name stands for: names of PMU events are the user's own. */
+  readonly #meanings: Map<string, EventSource> = new Map();
+  /** By line of an event. */
+  readonly #missed: Map<number, number> = new Map();
   #groups: KernelGroups;
 
   constructor(host: { addon: Addon; region: Region; pmu: NativePmu; cpu: Cpu }) {
@@ -51,17 +59,23 @@ export class Sources {
     this.#groups = this.#newGroups();
   }
 
-  /** Counts these from now on; those that are counted already stay as they are. */
-  open(groups: readonly EventGroup[]): void {
+  /**
+   * Counts these from now on; those that are counted already stay as they are, those that were refused are tried again.
+   * The event that made a group of several fail, if one did.
+   */
+  open(groups: readonly EventGroup[]): ResolvedEvent | null {
     const all = groups.flat();
+    for (const { name } of all) if (this.#counted.get(name)?.errno !== 0) this.#counted.delete(name);
+    let culprit: ResolvedEvent | null = null;
     // Before any line is taken for something else: the tool has numbered the events in this order, too.
     for (const event of this.#unknown(all)) this.#line(event);
-    for (const group of groups) if (group.length > 1) this.#openPerf(this.#unknown(group), true);
+    for (const group of groups) if (group.length > 1) culprit ??= this.#openPerf(this.#unknown(group), true);
     this.#openPerf(this.#unknown(all), false);
     for (const event of this.#unknown(all)) {
       if (event.source.kind === 'rusage') this.#openSingle(event, event.source.field);
       if (event.source.kind === 'v8') this.#openSingle(event, event.source.count);
     }
+    return culprit;
   }
 
   /** Undefined for what was never asked for. */
@@ -70,18 +84,14 @@ export class Sources {
     return this.#counted.get(event.name);
   }
 
-  /** The lines of ns in which groups were not on the PMU, where they take turns. */
+  /** The lines of the ns in which the kernel's groups of this thread were not on the PMU. */
   missedLines(): number[] {
-    const { hardwareGroups, isWaiting } = this.#groups;
-    if (hardwareGroups < 2 && !isWaiting) return [];
-    const lines = [...this.#counted.values()].map(({ line }) => this.#missedOf(line));
-    return [...new Set(lines)].filter((line) => line > 0);
+    return [...new Set(this.#missed.values())];
   }
 
   /** Where the ns are that the event's group was not on the PMU; 0: it always is. */
   missedLineOf(line: number): number {
-    const missed = this.#missedOf(line);
-    return this.missedLines().includes(missed) ? missed : 0;
+    return this.#missed.get(line) ?? 0;
   }
 
   /** Counts only the clocks again. */
@@ -89,18 +99,23 @@ export class Sources {
     this.#addon.removeSources();
     this.#pmu.forgetSources();
     this.#counted = new Map();
+    this.#missed.clear();
     this.#groups = this.#newGroups();
-  }
-
-  #missedOf(line: number): number {
-    return this.#region.i32[eventRowWord(line) + V_MISSED]! - 1;
+    // Nobody else looks at a region that the program opened itself.
+    if (this.#region.i32[H_SESSION] === 0) forgetLines(this.#region);
   }
 
   #unknown(events: readonly ResolvedEvent[]): ResolvedEvent[] {
-    return events.filter((event) => event.source.kind !== 'fixed' && !this.#counted.has(event.name));
+    return events.filter((event) => {
+      if (event.source.kind === 'fixed') return false;
+      if (!this.#counted.has(event.name)) return true;
+      if (isSameSource(this.#meanings.get(event.name)!, event.source)) return false;
+      const message = `event "${event.name}" is being counted with another meaning: give this one another name`;
+      throw new TaskperfError('EINVAL', message, event.name);
+    });
   }
 
-  #openPerf(events: readonly ResolvedEvent[], isExplicit: boolean): void {
+  #openPerf(events: readonly ResolvedEvent[], isExplicit: boolean): ResolvedEvent | null {
     const wanted = new Map<Candidate, ResolvedEvent>();
     for (const event of events) {
       if (event.source.kind !== 'perf') continue;
@@ -108,10 +123,13 @@ export class Sources {
       if (line > 0) wanted.set(candidateOf(event.source, line), event);
     }
     const candidates = [...wanted.keys()];
-    if (candidates.length === 0) return;
-    if (isExplicit) this.#groups.openGroup(candidates);
+    if (candidates.length === 0) return null;
+    let refused: Candidate | null = null;
+    if (isExplicit) refused = this.#groups.openGroup(candidates);
     else this.#groups.openLoose(candidates);
     for (const [candidate, event] of wanted) this.#settle(candidate, event);
+    const culprit = refused === null ? undefined : wanted.get(refused);
+    return culprit === undefined || this.#counted.get(culprit.name)?.errno === 0 ? null : culprit;
   }
 
   #settle(candidate: Candidate, event: ResolvedEvent): void {
@@ -124,9 +142,14 @@ export class Sources {
     }
     this.#note(event, { line: candidate.line, errno: outcome.errno }, flagsOf(outcome));
     // Time on cores of another kind is not time that it missed.
-    if (outcome.errno !== 0 || candidate.isSoftware || coreType !== null) return;
-    const missed = this.#missedLine(outcome.group);
-    if (missed > 0) this.#region.i32[eventRowWord(candidate.line) + V_MISSED] = missed + 1;
+    if (outcome.missedLine === 0 || coreType !== null) return;
+    this.#missed.set(candidate.line, outcome.missedLine);
+    this.#watch(outcome.missedLine);
+    const row = eventRowWord(candidate.line);
+    const known = Atomics.compareExchange(this.#region.i32, row + V_MISSED, 0, outcome.missedLine + 1);
+    // Another thread's groups are not ours: what takes turns with what cannot be told any more.
+    if (known !== 0 && known !== outcome.missedLine + 1)
+      Atomics.or(this.#region.i32, row + V_FLAGS, EVENT_ESTIMATED);
   }
 
   #openSingle(event: ResolvedEvent, source: RusageField | V8Count): void {
@@ -139,18 +162,29 @@ export class Sources {
   /** The event's line; −1, and noted, when all are in use. */
   #line(event: ResolvedEvent): number {
     const line = lineOf(this.#region, event.name);
-    if (line < 0) this.#counted.set(event.name, { line, errno: ENOSPC });
+    if (line < 0) {
+      this.#counted.set(event.name, { line, errno: ENOSPC });
+      this.#meanings.set(event.name, event.source);
+    }
     return line;
   }
 
   #note(event: ResolvedEvent, counted: Counted, flags: number): void {
     this.#counted.set(event.name, counted);
+    this.#meanings.set(event.name, event.source);
     const row = eventRowWord(counted.line);
     this.#region.i32[row + V_ERRNO] = counted.errno;
     if (counted.errno !== 0) return;
+    Atomics.and(this.#region.i32, row + V_FLAGS, ~EVENT_FAILED);
     Atomics.or(this.#region.i32, row + V_FLAGS, flags);
-    this.#pmu.events.push(counted.line);
-    addLine(this.#cpu, counted.line);
+    this.#watch(counted.line);
+  }
+
+  /** The core books the line from now on. */
+  #watch(line: number): void {
+    if (this.#pmu.events.includes(line)) return;
+    this.#pmu.events.push(line);
+    addLine(this.#cpu, line);
   }
 
   #newGroups(): KernelGroups {
@@ -161,12 +195,14 @@ export class Sources {
     const line = lineOf(this.#region, `(missed ${group})`);
     if (line < 0) return 0;
     Atomics.or(this.#region.i32, eventRowWord(line) + V_FLAGS, EVENT_HIDDEN);
-    if (!this.#pmu.events.includes(line)) {
-      this.#pmu.events.push(line);
-      addLine(this.#cpu, line);
-    }
     return line;
   }
+}
+
+function isSameSource(a: EventSource, b: EventSource): boolean {
+  if (a.kind !== 'perf' || b.kind !== 'perf') return a.kind === b.kind;
+  const words = ['type', 'config', 'config1', 'config2', 'excludeUser', 'excludeKernel'] as const;
+  return words.every((word) => a.spec[word] === b.spec[word]);
 }
 
 function flagsOf({ isUserOnly, isUserRead }: Outcome): number {

@@ -51,6 +51,8 @@ export class Thread implements Scheduler {
   running: Task;
   /** What is counted beside the clocks. */
   readonly sources: Sources | JsSources;
+  /** The library's counters of events of the PMU → the counters of what these miss. */
+  readonly missedSlots: Map<number, number> = new Map();
   readonly #memory: ProcessRegion;
   readonly #native: number;
   readonly #frames: FrameCarrier | null;
@@ -171,15 +173,17 @@ export class Thread implements Scheduler {
 
   /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
   requireLine(event: ResolvedEvent): number {
-    this.sources.open([[event]]);
+    if (!this.#off) this.sources.open([[event]]);
     const { line, errno } = this.lineOf(event);
     if (errno !== 0) throw refusalOf(event.name, errno);
     return line;
   }
 
-  /** Counts events of the kernel as one group from now on. */
+  /** Counts events of the kernel as one group from now on. @throws TaskperfError why they cannot be. */
   countTogether(events: readonly ResolvedEvent[]): void {
-    this.sources.open([events]);
+    if (this.#off) return;
+    const culprit = this.sources.open([events]);
+    if (culprit !== null) throw refusalOf(culprit.name, this.lineOf(culprit).errno);
   }
 
   /** The line of the ns in which the event of this line was not on the PMU; 0: it always is. */
@@ -293,6 +297,7 @@ export class Thread implements Scheduler {
     this.#off = true;
     this.#carrier.uninstall();
     this.#addon?.uninstall();
+    this.sources.close();
     this.cpu.shutdown();
   }
 
@@ -302,6 +307,7 @@ export class Thread implements Scheduler {
     this.#memory.noteOff(error instanceof Error ? error.message : String(error));
     this.#carrier.uninstall();
     this.#memory.addon?.uninstall();
+    this.sources.close();
     this.#off = true;
   }
 }

@@ -141,6 +141,47 @@ test('while nothing is counted no kernel counter is open', { skip }, () => {
   assert.equal(perfFiles(), before);
 });
 
+test("the program's own descriptors have the numbers that they have without us", { skip }, () => {
+  const next = (): number => {
+    const fd = fs.openSync('/dev/null', 'r');
+    fs.closeSync(fd);
+    return fd;
+  };
+  const before = next();
+  const counters = openGroup(['page-faults', 'cpu-migrations']);
+  assert.equal(next(), before);
+  close(counters);
+});
+
+test('what was refused is tried again, the culprit of a group is named, the others are not its victims', {
+  skip,
+}, () => {
+  const lasting = openCounter({ event: 'task-clock' });
+  // No machine has this one.
+  const group = ['page-faults', 'software/config=0x7f,name=nothing/'];
+  assert.throws(() => openGroup(group), { code: 'ENOENT', message: /"nothing"/ });
+  const again = openCounter({ event: 'page-faults' });
+  assert.ok(again.read().value >= 0);
+  close([again, lasting]);
+});
+
+test('places of events are given back: any number of them, one after the other', { skip }, () => {
+  for (let i = 0; i < 60; i++) {
+    const counter = openCounter({ event: `software/config=0x2,name=faults${i}/` });
+    kept.push(Buffer.allocUnsafeSlow(1 << 20).fill(1));
+    assert.ok(counter.read().value > 100, `${i}: ${counter.read().value} faults`);
+    counter.close();
+  }
+});
+
+test('one name is one event while it is counted', { skip }, () => {
+  const first = openCounter({ event: 'software/config=0x2,name=mine/' });
+  assert.throws(() => openCounter({ event: 'software/config=0x3,name=mine/' }), { code: 'EINVAL' });
+  first.close();
+  const second = openCounter({ event: 'software/config=0x3,name=mine/' });
+  second.close();
+});
+
 test('a kernel counter that fails stands still, is marked, and the program goes on', { skip }, async () => {
   const thread = currentThread();
   await spawn('fails', async () => {
