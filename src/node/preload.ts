@@ -33,7 +33,8 @@ export function start(): void {
   }
   for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
   thread.count();
-  calibrateSwitch(thread.cpu);
+  const calibrateAgain = calibrateSwitch(thread.cpu);
+  if (isMainThread) process.once('exit', calibrateAgain);
   new HttpTasks(thread).install();
   new Http2Tasks(thread).install();
 }
