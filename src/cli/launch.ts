@@ -90,7 +90,7 @@ export async function launch(options: Launch): Promise<Running> {
 
 /** Through the launcher; undefined when there is none that runs. */
 async function launchHeld(file: string, options: Launch): Promise<Running | undefined> {
-  const launcher = launcherFile();
+  const launcher = launcherFile(options.env);
   if (launcher === undefined) return undefined;
   const child = startHeld(launcher, options.command, options.env);
   const ended = endOf(child, options.morePids);

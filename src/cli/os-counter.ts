@@ -47,12 +47,14 @@ export interface OpenOptions {
   readonly onExec?: boolean;
 }
 
-/** Opens counters; once the kernel has refused its clock for lack of rights, no more is tried. */
+/** Opens counters; where the kernel refuses the first of its clocks for lack of rights, no more is tried. */
 export class Kernel {
   /** The errno that says that perf events are not for us, 0 when none has. */
   refused = 0;
   readonly #addon: Addon | null;
   #open = 0;
+  /** Perf events are for us: what is refused now is that thread (its program is set-user-ID, or hidden from tracers). */
+  #hasOpened = false;
   readonly #words: Float64Array = new Float64Array(3);
 
   constructor(addon: Addon | null) {
@@ -63,7 +65,7 @@ export class Kernel {
   openClock(tid: number, options: OpenOptions): KernelCounter | undefined {
     const counter = this.open(tid, TASK_CLOCK_SPEC, options);
     if (typeof counter !== 'number') return counter;
-    if ([EPERM, EACCES, ENOSYS].includes(counter)) this.refused = counter;
+    if (!this.#hasOpened && [EPERM, EACCES, ENOSYS].includes(counter)) this.refused = counter;
     return undefined;
   }
 
@@ -78,6 +80,7 @@ export class Kernel {
     const fd = this.#addon!.perfOpen(tid, spec, inherit, onExec);
     if (fd < 0) return -fd;
     this.#open++;
+    this.#hasOpened = true;
     return new KernelCounter(this, fd);
   }
 

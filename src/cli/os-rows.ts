@@ -159,7 +159,8 @@ function addTo(sums: Float64Array, values: Float64Array): void {
 
 function notesOf(os: OsThreads, restShare: number): string[] {
   const notes: string[] = [];
-  if (os.dropped > 0) notes.push(`${os.dropped} processes are not listed; what they used is in ${REST}`);
+  const dropped = os.dropped.size;
+  if (dropped > 0) notes.push(`${dropped} processes are not listed; what they used is in ${REST}`);
   if (os.kernel.refused !== 0 && restShare > NOTED_SHARE) {
     notes.push(
       `perf_event_open is refused here, so what threads without JavaScript did last is in ${REST}; ` +

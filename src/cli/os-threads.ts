@@ -58,8 +58,8 @@ export class OsThreads {
   readonly processes: Map<number, OsProcess> = new Map();
   /** Ended ones: a pid may come back. */
   readonly ended: OsProcess[] = [];
-  /** Processes that found no room in the list. */
-  dropped = 0;
+  /** Processes that found no room in the list; each look finds them again. */
+  readonly dropped: Set<number> = new Set();
   /** What the command's process had used before it became the command. */
   before: Usage = noUsage();
   /** Of the command itself. */
@@ -156,7 +156,7 @@ export class OsThreads {
   }
 
   #add(pid: number): void {
-    if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped++;
+    if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped.add(pid);
     else this.processes.set(pid, new OsProcess(this.#counting, pid));
   }
 

@@ -103,6 +103,16 @@ describe('the clock of a thread', () => {
     assert.deepEqual([clock.cpuNs, clock.isComplete, kernel.refused], [3000, false, EACCES]);
     assert.equal(fake.opened.length, 0);
   });
+
+  test('a thread that is refused after another was not says nothing about the next', () => {
+    const fake = new FakeKernel();
+    const kernel = fake.kernel();
+    for (const errno of [0, EACCES, 0]) {
+      fake.refuse = () => errno;
+      assert.equal(kernel.openClock(7, {}) !== undefined, errno === 0);
+    }
+    assert.deepEqual([kernel.refused, fake.opened.length], [0, 2]);
+  });
 });
 
 describe('the events of a thread', () => {
@@ -236,6 +246,20 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
     const found = threads.ended.find((one) => one.pid === Number(String(pid)));
     assert.equal(found?.name, 'sleep');
     for (const one of threads.ended) kill(one.pid);
+  });
+
+  test('that find no room are counted once, however often they are seen', async () => {
+    const child = spawn('sh', ['-c', 'sleep 33 & echo ready; wait'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: environment,
+    });
+    const threads = new OsThreads(options);
+    threads.begin(child.pid!, 'sh', false);
+    await once(child.stdout, 'data');
+    threads.ended.length = 10_000;
+    for (let look = 0; look < 3; look++) threads.look();
+    assert.equal(threads.dropped.size, 1);
+    for (const pid of [child.pid!, ...threads.dropped]) kill(pid);
   });
 });
 

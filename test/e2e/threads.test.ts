@@ -179,6 +179,22 @@ describe('the command finds everything as without us', { skip: noAddon }, () => 
     assert.ok(plain.stdout.startsWith('name|a b||'), plain.stdout);
   });
 
+  test('preloaded libraries are loaded into the command alone', { skip: noBurner }, () => {
+    const source = path.join(directory, 'preload.c');
+    const library = path.join(directory, 'preload.so');
+    fs.writeFileSync(
+      source,
+      '#include <unistd.h>\n__attribute__((constructor)) static void f(void) { if (write(1, "loaded\\n", 7)) return; }',
+    );
+    execFileSync(compiler!, ['-shared', '-fPIC', source, '-o', library]);
+    const args = [cli, 'stat', '-o', '/dev/null', '--', burner, '1', '1', '1'];
+    const env = { ...process.env, LD_PRELOAD: library };
+    const run = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+    assert.equal(run.status, 7, run.stderr);
+    // In the tool, and in the command.
+    assert.equal(run.stdout.match(/loaded/g)?.length, 2, run.stdout);
+  });
+
   test('a tool that dies before the word is given leaves nothing running', async () => {
     const launcher = path.join(root, 'dist/native/taskperf-exec');
     const marker = path.join(directory, 'started');
