@@ -18,7 +18,7 @@ import type { Ending } from './report.ts';
 export interface Launch {
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** More processes that a forced end must kill: those of a command that is a script. */
+  /** More processes that a forced end must kill, those of a command that is a script: surely of the command. */
   readonly morePids: () => readonly number[];
   /** The process exists. `isHeld`: it has not become the command yet, and does when this returns. */
   readonly onProcess: (pid: number, isHeld: boolean) => void;

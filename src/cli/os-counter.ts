@@ -141,6 +141,8 @@ export class KernelCounter implements Counter {
 
 /** Above this many turns a second a thread loses its perf event, below a quarter of it gets one again. */
 const TURNS_PER_SECOND_MAX = 2000;
+/** Over less than this a few turns in a row would be a rate: on a busy machine everyone has them. */
+const RATE_MS_MIN = 10;
 
 /** The CPU time of one thread. */
 export class ThreadClock {
@@ -155,7 +157,7 @@ export class ThreadClock {
   #perf: KernelCounter | undefined;
   #offsetNs = 0;
   #turns = 0;
-  #lookedMs = 0;
+  #turnsMs = 0;
 
   constructor(kernel: Kernel, tid: number) {
     this.#kernel = kernel;
@@ -201,10 +203,12 @@ export class ThreadClock {
 
   /** Gives the thread a perf event, or takes it away, by how often it switches. */
   #choose({ turns, cpuNs }: SchedStat, nowMs: number): void {
-    const perSecond = ((turns - this.#turns) * 1000) / Math.max(nowMs - this.#lookedMs, 1);
-    const isFirst = this.#lookedMs === 0;
+    const isFirst = this.#turnsMs === 0;
+    const passedMs = nowMs - this.#turnsMs;
+    if (!isFirst && passedMs < RATE_MS_MIN) return;
+    const perSecond = ((turns - this.#turns) * 1000) / passedMs;
     this.#turns = turns;
-    this.#lookedMs = nowMs;
+    this.#turnsMs = nowMs;
     const limit = this.isRestless ? TURNS_PER_SECOND_MAX / 4 : TURNS_PER_SECOND_MAX;
     this.isRestless = !isFirst && perSecond > limit;
     if (this.#perf === undefined && !this.isRestless) {

@@ -47,13 +47,13 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const { command, asked, by } = options;
   const { events } = asked;
   const directory = prepared();
-  const intervalsWanted = options.intervalMs !== undefined;
   const session = new RegionSession({
     directory,
     session: process.pid,
     events,
     by,
-    intervals: intervalsWanted,
+    intervals: options.intervalMs !== undefined,
+    hostPid: (inner) => system.hostPidOf(inner),
   });
   const isRefused = usesPermissionModel(command, process.env);
   const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
@@ -67,7 +67,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const child = await launch({
     command,
     env,
-    morePids: () => session.pids(),
+    morePids: () => session.pids().filter((pid) => system.owns(pid)),
     onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
   });
   system.follow(child.before);

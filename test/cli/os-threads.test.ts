@@ -91,6 +91,16 @@ describe('the clock of a thread', () => {
     assert.deepEqual([fake.opened.length, clock.isRestless], [2, false]);
   });
 
+  test('a few turns in a row are no rate', () => {
+    const fake = new FakeKernel();
+    const clock = new ThreadClock(fake.kernel(), 7);
+    clock.look(stat(0, 0), 1000);
+    clock.look(stat(100, 8), 1001);
+    assert.equal(clock.isRestless, false);
+    clock.look(stat(200, 30), 1015); // 2,000 a second since the first
+    assert.deepEqual([fake.closed, clock.isRestless], [[], false]);
+  });
+
   test('where perf events are refused the last look is what is known, and no other is tried', () => {
     const fake = new FakeKernel();
     fake.refuse = () => EACCES;
@@ -226,7 +236,11 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
     await once(child, 'exit');
     threads.look();
     assert.deepEqual(names(), ['sh', 'sleep'], 'those whose parent has gone');
-    assert.ok([...threads.processes.values()].some((one) => one.isOrphan));
+    const { command } = threads;
+    assert.deepEqual(
+      [...threads.processes.values()].map((one) => one.isWaitedFor(command)),
+      [false, false],
+    );
     threads.stop();
     assert.equal(threads.ended.length, 4);
     for (const one of threads.ended) if (one.name === 'sleep') assert.ok(one.cpuNs() > 0);
@@ -246,6 +260,17 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
     const found = threads.ended.find((one) => one.pid === Number(String(pid)));
     assert.equal(found?.name, 'sleep');
     for (const one of threads.ended) kill(one.pid);
+  });
+
+  test('are known by what they call themselves, and are of the command only with its mark', () => {
+    const child = spawn('sleep', ['35'], { env: environment });
+    const stranger = spawn('sleep', ['36']);
+    const threads = new OsThreads(options);
+    assert.equal(threads.hostPidOf(child.pid!), child.pid);
+    assert.equal(threads.hostPidOf(stranger.pid!), undefined);
+    assert.deepEqual([threads.owns(child.pid!), threads.owns(stranger.pid!)], [true, false]);
+    kill(child.pid!);
+    kill(stranger.pid!);
   });
 
   test('that find no room are counted once, however often they are seen', async () => {
