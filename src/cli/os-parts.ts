@@ -56,7 +56,9 @@ function nodeParts(one: OsProcess, books: readonly ThreadBooks[], { os, by, line
   const start = new Float64Array(EVENT_LINES);
   for (const thread of threads.filter(isJavaScript)) {
     const total = totals.get(thread.innerTid) ?? NOTHING;
-    start[TASK_CLOCK]! += thread.cpuNsBeside(total[TASK_CLOCK]!);
+    // What our last look at a worker missed is in what was not seen; the first thread's end is that of the process.
+    const isFirst = thread.tid === one.pid;
+    start[TASK_CLOCK]! += isFirst ? thread.cpuNsBeside(total[TASK_CLOCK]!) : thread.clock.cpuNs;
     for (const line of lines) if (line !== TASK_CLOCK) start[line]! += thread.events.beside(total, line);
   }
   // Workers that came and went between two looks are in the region as well.

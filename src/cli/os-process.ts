@@ -186,9 +186,9 @@ export class OsProcess {
 
   /** false: it has gone. */
   look(): boolean {
-    const tids = threadsOf(this.pid);
-    // Before the threads: what they do in between must not look like threads that we have not seen.
+    // Before the list of threads: what those that start in between do must not look like threads that we have not seen.
     const wholeNs = this.#counting.kernel.processCpuNs(this.pid);
+    const tids = threadsOf(this.pid);
     if (this.#looks === 0) this.#first.innerTid = innerIdOf(this.pid, this.pid);
     if (isRenameLook(this.#looks++)) this.program = programOf(this.pid) || this.program;
     for (const tid of tids ?? []) if (!this.threads.has(tid)) this.#add(tid);
