@@ -158,8 +158,10 @@ function forwardSignals(
       if (!inForeground()) send('SIGINT');
     } else if (nowMs - interruptedMs > SAME_SIGNAL_MS) {
       forced = true;
+      // Asked before: without their parent they are harder to find.
+      const pids = morePids();
       send('SIGKILL');
-      for (const pid of morePids()) kill(pid);
+      for (const pid of pids) kill(pid);
     }
   };
   const onTerminate = (): void => send('SIGTERM');

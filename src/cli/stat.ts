@@ -67,7 +67,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const child = await launch({
     command,
     env,
-    morePids: () => session.pids().filter((pid) => system.owns(pid)),
+    morePids: () => pidsOf(session, system),
     onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
   });
   system.follow(child.before);
@@ -112,6 +112,13 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
+}
+
+/** Of the Node processes of the command that run now. */
+function pidsOf(session: RegionSession, system: OsThreads): number[] {
+  system.look();
+  session.poll();
+  return session.pids().filter((pid) => system.owns(pid));
 }
 
 function print(
