@@ -109,20 +109,31 @@ function upToDate(output, sources) {
 function compile({ output }, sources) {
   mkdirSync(dirname(output), { recursive: true });
   const temporary = `${output}.${process.pid}`;
-  const [command, ...first] = compiler();
-  const library = output === addon.output ? [...shape, '-I', headers()] : [];
-  const flags = [...warnings, ...library, ...(sanitize ? sanitized : optimised)];
   const files = sources.filter((file) => file.endsWith('.c'));
-  const run = spawnSync(command, [...first, ...flags, ...files, '-o', temporary, '-ldl', '-lm'], {
-    stdio: 'inherit',
-  });
-  if (run.status !== 0) {
+  const flags = [...warnings, ...(sanitize ? sanitized : optimised), ...files, '-o', temporary];
+  const status = output === addon.output ? compileAddon(flags) : compileLauncher(flags);
+  if (status !== 0) {
     rmSync(temporary, { force: true });
-    console.error(
-      `taskperf: ${command} could not build ${basename(output)} (exit ${run.status ?? run.signal}).`,
-    );
+    console.error(`taskperf: ${compiler()[0]} could not build ${basename(output)} (exit ${status}).`);
     return 1;
   }
   renameSync(temporary, output);
   return 0;
+}
+
+function compileAddon(flags) {
+  return run([...shape, '-I', headers(), ...flags, '-ldl', '-lm']);
+}
+
+/** Static, so that LD_PRELOAD does not load anything into it; where there is no static C library, or with ASan, dynamic. */
+function compileLauncher(flags) {
+  if (!sanitize && run(['-static', ...flags], 'ignore') === 0) return 0;
+  return run(flags);
+}
+
+/** The exit status of the compiler, or the signal that ended it. */
+function run(flags, stdio = 'inherit') {
+  const [command, ...first] = compiler();
+  const { status, signal } = spawnSync(command, [...first, ...flags], { stdio });
+  return status ?? signal;
 }

@@ -1,7 +1,9 @@
 /**
  * Starts a command through native/launcher, which waits for our word before it becomes the command: between the two the
  * process exists, and whoever wants to count it from its first instruction can. Nothing of this is left for the command to
- * see. Where the launcher was not built, or cannot be run, there is none, and commands are started as always.
+ * see. Where the launcher was not built, or is of another machine (what was built with it does not load: libuv would run
+ * it as a shell script), there is none, and commands are started as always. So they are when the launcher is a dynamic
+ * executable, and libraries are preloaded: these would be loaded, and do what they do, in the launcher as well.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -9,19 +11,34 @@ import fs from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
+import { loadAddon } from '../node/addon.ts';
 import { USAGE_BYTES, noUsage } from './os-usage.ts';
 import type { Usage } from './os-usage.ts';
 
-/** The file to start, undefined when there is none. */
-export function launcherFile(): string | undefined {
-  if (process.env['TASKPERF_NO_ADDON'] === '1' || process.platform !== 'linux') return undefined;
+/** The file to start, undefined when there is none. `env` is that of the command. */
+export function launcherFile(env: NodeJS.ProcessEnv): string | undefined {
+  if (loadAddon() === null) return undefined;
   const file = fileURLToPath(new URL('../native/taskperf-exec', import.meta.url));
   try {
     fs.accessSync(file, fs.constants.X_OK);
-    return file;
+    const isPreloaded = Boolean(env['LD_PRELOAD'] ?? '') || Boolean(env['LD_AUDIT'] ?? '');
+    return isPreloaded && isDynamic(fs.readFileSync(file)) ? undefined : file;
   } catch {
     return undefined;
   }
+}
+
+const PT_INTERP = 3;
+
+/** Does a 64-bit ELF file ask for a dynamic linker? */
+export function isDynamic(elf: Buffer): boolean {
+  const isLittle = elf[5] === 1;
+  const u16 = (at: number): number => (isLittle ? elf.readUInt16LE(at) : elf.readUInt16BE(at));
+  const u32 = (at: number): number => (isLittle ? elf.readUInt32LE(at) : elf.readUInt32BE(at));
+  // The table of segments is in the first 4 GB.
+  const at = u32(isLittle ? 32 : 36);
+  const size = u16(54);
+  return Array.from({ length: u16(56) }, (_, index) => u32(at + index * size)).includes(PT_INTERP);
 }
 
 /** The launcher's process, which does nothing until `release`. */

@@ -18,7 +18,7 @@ import type { Ending } from './report.ts';
 export interface Launch {
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** More processes that a forced end must kill: those of a command that is a script. */
+  /** More processes that a forced end must kill, those of a command that is a script: surely of the command. */
   readonly morePids: () => readonly number[];
   /** The process exists. `isHeld`: it has not become the command yet, and does when this returns. */
   readonly onProcess: (pid: number, isHeld: boolean) => void;
@@ -90,7 +90,7 @@ export async function launch(options: Launch): Promise<Running> {
 
 /** Through the launcher; undefined when there is none that runs. */
 async function launchHeld(file: string, options: Launch): Promise<Running | undefined> {
-  const launcher = launcherFile();
+  const launcher = launcherFile(options.env);
   if (launcher === undefined) return undefined;
   const child = startHeld(launcher, options.command, options.env);
   const ended = endOf(child, options.morePids);
@@ -158,8 +158,10 @@ function forwardSignals(
       if (!inForeground()) send('SIGINT');
     } else if (nowMs - interruptedMs > SAME_SIGNAL_MS) {
       forced = true;
+      // Asked before: without their parent they are harder to find.
+      const pids = morePids();
       send('SIGKILL');
-      for (const pid of morePids()) kill(pid);
+      for (const pid of pids) kill(pid);
     }
   };
   const onTerminate = (): void => send('SIGTERM');

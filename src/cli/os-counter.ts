@@ -47,13 +47,15 @@ export interface OpenOptions {
   readonly onExec?: boolean;
 }
 
-/** Opens counters; once the kernel has refused its clock for lack of rights, no more is tried. */
+/** Opens counters; where the kernel refuses the first of its clocks for lack of rights, no more is tried. */
 export class Kernel {
   /** The errno that says that perf events are not for us, 0 when none has. */
   refused = 0;
   readonly hasAddon: boolean;
   readonly #addon: Addon | null;
   #open = 0;
+  /** Perf events are for us: what is refused now is that thread (its program is set-user-ID, or hidden from tracers). */
+  #hasOpened = false;
   readonly #words: Float64Array = new Float64Array(3);
 
   constructor(addon: Addon | null) {
@@ -65,7 +67,7 @@ export class Kernel {
   openClock(tid: number, options: OpenOptions): KernelCounter | undefined {
     const counter = this.open(tid, TASK_CLOCK_SPEC, options);
     if (typeof counter !== 'number') return counter;
-    if ([EPERM, EACCES, ENOSYS].includes(counter)) this.refused = counter;
+    if (!this.#hasOpened && [EPERM, EACCES, ENOSYS].includes(counter)) this.refused = counter;
     return undefined;
   }
 
@@ -80,6 +82,7 @@ export class Kernel {
     const fd = this.#addon!.perfOpen(tid, spec, inherit, onExec);
     if (fd < 0) return -fd;
     this.#open++;
+    this.#hasOpened = true;
     return new KernelCounter(this, fd);
   }
 
@@ -140,6 +143,8 @@ export class KernelCounter implements Counter {
 
 /** Above this many turns a second a thread loses its perf event, below a quarter of it gets one again. */
 const TURNS_PER_SECOND_MAX = 2000;
+/** Over less than this a few turns in a row would be a rate: on a busy machine everyone has them. */
+const RATE_MS_MIN = 10;
 
 /** The CPU time of one thread. */
 export class ThreadClock {
@@ -154,7 +159,7 @@ export class ThreadClock {
   #perf: KernelCounter | undefined;
   #offsetNs = 0;
   #turns = 0;
-  #lookedMs = 0;
+  #turnsMs = 0;
 
   constructor(kernel: Kernel, tid: number) {
     this.#kernel = kernel;
@@ -200,10 +205,12 @@ export class ThreadClock {
 
   /** Gives the thread a perf event, or takes it away, by how often it switches. */
   #choose({ turns, cpuNs }: SchedStat, nowMs: number): void {
-    const perSecond = ((turns - this.#turns) * 1000) / Math.max(nowMs - this.#lookedMs, 1);
-    const isFirst = this.#lookedMs === 0;
+    const isFirst = this.#turnsMs === 0;
+    const passedMs = nowMs - this.#turnsMs;
+    if (!isFirst && passedMs < RATE_MS_MIN) return;
+    const perSecond = ((turns - this.#turns) * 1000) / passedMs;
     this.#turns = turns;
-    this.#lookedMs = nowMs;
+    this.#turnsMs = nowMs;
     const limit = this.isRestless ? TURNS_PER_SECOND_MAX / 4 : TURNS_PER_SECOND_MAX;
     this.isRestless = !isFirst && perSecond > limit;
     if (this.#perf === undefined && !this.isRestless) {

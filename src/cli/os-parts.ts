@@ -49,14 +49,16 @@ function otherParts(one: OsProcess, { os, by, lines }: PartsContext): Part[] {
 function nodeParts(one: OsProcess, books: readonly ThreadBooks[], { os, by, lines }: PartsContext): Part[] {
   // Without the addon a worker does not know its tid: then no thread can be said to be something else.
   const isKnown = books.every((thread) => thread.tid !== 0 || thread.id === 0);
-  const totals = new Map(books.map((thread) => [thread.tid === 0 ? one.pid : thread.tid, thread.total]));
+  const totals = new Map(books.map((thread) => [thread.tid === 0 ? one.innerPid : thread.tid, thread.total]));
   const isJavaScript = (thread: OsThread): boolean =>
-    !isKnown || thread.isJavaScript || totals.has(thread.tid);
+    !isKnown || thread.isJavaScript || totals.has(thread.innerTid);
   const threads = one.allThreads();
   const start = new Float64Array(EVENT_LINES);
   for (const thread of threads.filter(isJavaScript)) {
-    const total = totals.get(thread.tid) ?? NOTHING;
-    start[TASK_CLOCK]! += thread.cpuNsBeside(total[TASK_CLOCK]!);
+    const total = totals.get(thread.innerTid) ?? NOTHING;
+    // What our last look at a worker missed is in what was not seen; the first thread's end is that of the process.
+    const isFirst = thread.tid === one.pid;
+    start[TASK_CLOCK]! += isFirst ? thread.cpuNsBeside(total[TASK_CLOCK]!) : thread.clock.cpuNs;
     for (const line of lines) if (line !== TASK_CLOCK) start[line]! += thread.events.beside(total, line);
   }
   // Workers that came and went between two looks are in the region as well.

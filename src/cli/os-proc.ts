@@ -3,6 +3,7 @@
  * from us (another user's process): then a function says so with `undefined` or an empty list, and never throws.
  */
 import fs from 'node:fs';
+import { constants } from 'node:os';
 import path from 'node:path';
 
 /** What the scheduler knows of a thread. */
@@ -82,6 +83,22 @@ export function childrenByParent(): Map<number, number[]> {
 /** Was this variable in its environment when it was started, or in that of the process it was forked from? */
 export function wasGiven(pid: number, variable: string): boolean {
   return readSmall(`/proc/${pid}/environ`)?.split('\0').includes(variable) ?? false;
+}
+
+/** What a thread calls itself: it has another number than here when it is in a pid namespace of its own. */
+export function innerIdOf(pid: number, tid: number): number {
+  const text = readSmall(`/proc/${pid}/task/${tid}/status`) ?? '';
+  return Number(/^NSpid:.*\s(\d+)$/m.exec(text)?.[1] ?? tid);
+}
+
+export function statusFile(pid: number): ProcFile {
+  return new ProcFile(`/proc/${pid}/status`);
+}
+
+/** Does it ignore SIGCHLD? Then its children end without a trace: nobody is told what they used. */
+export function ignoresChildrenIn(file: ProcFile): boolean {
+  const mask = /^SigIgn:\s*([\da-f]+)$/m.exec(file.read() ?? '')?.[1] ?? '0';
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals.SIGCHLD - 1)) & 1n) === 1n;
 }
 
 /** All processes of the machine that we may see. */

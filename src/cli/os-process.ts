@@ -7,10 +7,13 @@ import type { EventOpener, OsEvent } from './os-events.ts';
 import {
   childrenFile,
   childrenIn,
+  ignoresChildrenIn,
+  innerIdOf,
   nameOf,
   programOf,
   schedStatFile,
   schedStatIn,
+  statusFile,
   threadsOf,
 } from './os-proc.ts';
 import type { ProcFile } from './os-proc.ts';
@@ -31,6 +34,8 @@ export class OsThread {
   readonly clock: ThreadClock;
   readonly events: EventCounters = new EventCounters();
   name = '';
+  /** What it calls itself, in its own pid namespace. */
+  innerTid: number;
   /** A region says so. */
   isJavaScript = false;
   readonly #counting: Counting;
@@ -45,6 +50,7 @@ export class OsThread {
   constructor(counting: Counting, pid: number, tid: number) {
     this.pid = pid;
     this.tid = tid;
+    this.innerTid = tid;
     this.#counting = counting;
     this.clock = new ThreadClock(counting.kernel, tid);
     this.#schedStat = schedStatFile(pid, tid);
@@ -59,7 +65,9 @@ export class OsThread {
   }
 
   /** false: it has gone. */
-  look(nowMs: number, isNode: boolean): boolean {
+  look(isNode: boolean): boolean {
+    // Of this thread: between the first and the last of a look we may have been off our core.
+    const nowMs = performance.now();
     if (!this.clock.look(() => schedStatIn(this.#schedStat), nowMs)) return false;
     if (this.#looks === 0) this.#seenMs = nowMs;
     if (isRenameLook(this.#looks++)) this.name = nameOf(this.pid, this.tid) ?? this.name;
@@ -121,18 +129,37 @@ export class OsProcess {
   readonly ended: OsThread[] = [];
   /** File name of the program, '' when it is hidden from us. */
   program = '';
-  /** Its parent is none of the command's: nobody who is waited for will wait for it. */
-  isOrphan = false;
+  /** Who is told what it used when it ends; undefined when its parent has gone or was never seen. */
+  parent: OsProcess | undefined;
+  /** A region was found to be of it. */
+  isMatched = false;
   /** CPU time of threads that came and went between two looks. */
   unseenNs = 0;
   readonly #counting: Counting;
+  readonly #first: OsThread;
+  readonly #status: ProcFile;
   #endedNs = 0;
   #looks = 0;
+  /** Its parent does not want to be told. */
+  #isForgotten = false;
 
-  constructor(counting: Counting, pid: number) {
+  constructor(counting: Counting, pid: number, parent?: OsProcess) {
     this.#counting = counting;
     this.pid = pid;
-    this.threads.set(pid, new OsThread(counting, pid, pid));
+    this.parent = parent;
+    this.#first = new OsThread(counting, pid, pid);
+    this.#status = statusFile(pid);
+    this.threads.set(pid, this.#first);
+  }
+
+  /** What it calls itself. */
+  get innerPid(): number {
+    return this.#first.innerTid;
+  }
+
+  /** It is in another pid namespace than we are. */
+  get isNested(): boolean {
+    return this.innerPid !== this.pid;
   }
 
   get isNode(): boolean {
@@ -141,7 +168,7 @@ export class OsProcess {
 
   /** Its first thread has the name of the process. */
   get name(): string {
-    return (this.threads.get(this.pid) ?? this.ended.find((one) => one.tid === this.pid))?.name ?? '';
+    return this.#first.name;
   }
 
   /** All it had and has. */
@@ -158,28 +185,61 @@ export class OsProcess {
   }
 
   /** false: it has gone. */
-  look(nowMs: number): boolean {
-    const tids = threadsOf(this.pid);
-    // Before the threads: what they do in between must not look like threads that we have not seen.
+  look(): boolean {
+    // Before the list of threads: what those that start in between do must not look like threads that we have not seen.
     const wholeNs = this.#counting.kernel.processCpuNs(this.pid);
+    const tids = threadsOf(this.pid);
+    if (this.#looks === 0) this.#first.innerTid = innerIdOf(this.pid, this.pid);
     if (isRenameLook(this.#looks++)) this.program = programOf(this.pid) || this.program;
-    for (const tid of tids ?? []) {
-      if (!this.threads.has(tid)) this.threads.set(tid, new OsThread(this.#counting, this.pid, tid));
-    }
+    for (const tid of tids ?? []) if (!this.threads.has(tid)) this.#add(tid);
     const present = new Set(tids);
     const { isNode } = this;
     let liveNs = 0;
     for (const thread of this.threads.values()) {
-      if (present.has(thread.tid) && thread.look(nowMs, isNode)) liveNs += thread.clock.cpuNs;
+      if (present.has(thread.tid) && thread.look(isNode)) liveNs += thread.clock.cpuNs;
       else this.#end(thread);
     }
     if (wholeNs !== undefined) this.unseenNs = Math.max(this.unseenNs, wholeNs - liveNs - this.#endedNs);
     return this.threads.size > 0;
   }
 
+  /** The thread that calls itself so. */
+  threadInside(tid: number): OsThread | undefined {
+    if (!this.isNested) return this.threads.get(tid);
+    return [...this.threads.values()].find((thread) => thread.innerTid === tid);
+  }
+
+  /** After a look at its possible parents. None: the one it had has gone, or it was started after we had looked. */
+  foundUnder(parent: OsProcess | undefined): void {
+    if (parent !== undefined) this.parent = parent;
+    else if (this.parent?.threads.size === 0) this.parent = undefined;
+    this.#isForgotten = parent?.ignoresChildren() ?? this.#isForgotten;
+  }
+
+  ignoresChildren(): boolean {
+    return ignoresChildrenIn(this.#status);
+  }
+
+  /**
+   * Is what it used in what the parent of `command` is told? Everybody on the way must be there and ask: what the children
+   * of a daemon used is lost with the daemon. One who ended between two looks is taken to have been waited for.
+   */
+  isWaitedFor(command: OsProcess | undefined): boolean {
+    let lost = this as OsProcess | undefined;
+    while (lost !== undefined && lost !== command && !lost.#isForgotten) lost = lost.parent;
+    return lost === command;
+  }
+
   /** It has gone, or nobody will look any more. */
   end(): void {
     for (const thread of this.threads.values()) this.#end(thread);
+    this.#status.close();
+  }
+
+  #add(tid: number): void {
+    const thread = new OsThread(this.#counting, this.pid, tid);
+    if (this.isNested) thread.innerTid = innerIdOf(this.pid, tid);
+    this.threads.set(tid, thread);
   }
 
   #end(thread: OsThread): void {

@@ -62,6 +62,8 @@ export interface Context {
 const LISTED_MAX = 1000;
 /** A share of the command's CPU time from which on it is worth a note that its place is not known. */
 const NOTED_SHARE = 0.01;
+/** The least that it must lack: readings of running threads are apart by less. */
+const NOTED_NS = 5e6;
 const REST = '(short-lived threads)';
 
 /** After `os.stop()`. */
@@ -70,7 +72,9 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
   const states = statesOf(os, context.events);
   const lines = [...states].filter(([, state]) => state.supported).map(([line]) => line);
   const seen = os.ended.flatMap((one) => partsOf(one, { os, tally, by: context.by, lines }));
-  const rest = { row: REST, pid: context.command, tid: 0, thread: REST, values: restOf(os, tally, seen) };
+  const left = leftOf(os, tally, seen);
+  const values = left.map((value) => Math.max(0, value));
+  const rest = { row: REST, pid: context.command, tid: 0, thread: REST, values };
   const parts = [...seen, rest].filter((part) => part.values.some((value) => value > 0));
   const node = new Set(tally.processes.map((one) => one.pid));
   const others = os.ended.filter((one) => !node.has(one.pid));
@@ -81,18 +85,18 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
     states,
     processes: others.length,
     hasUncountedNode: others.some((one) => one.isNode),
-    notes: notesOf(os, rest.values[TASK_CLOCK]! / Math.max(os.totalNs() ?? 0, 1)),
+    notes: notesOf(os, left[TASK_CLOCK]!),
   };
 }
 
-/** What is in the command's total and in nothing that was seen; at least 0. */
-function restOf(os: OsThreads, tally: Tally, seen: readonly Part[]): Float64Array {
+/** What is in the command's total and in nothing that was seen. Below 0: the total lacks something. */
+function leftOf(os: OsThreads, tally: Tally, seen: readonly Part[]): Float64Array {
   const rest = new Float64Array(EVENT_LINES);
   for (const { line } of os.events) rest[line] = os.totalOf(line) ?? 0;
   rest[TASK_CLOCK] = os.totalNs() ?? 0;
   const booked = [...seen.map((part) => part.values), ...tally.threads.map((thread) => thread.total)];
   return rest.map((value, line) => {
-    return Math.max(0, Math.round(booked.reduce((left, values) => left - values[line]!, value)));
+    return Math.round(booked.reduce((left, values) => left - values[line]!, value));
   });
 }
 
@@ -160,10 +164,18 @@ function addTo(sums: Float64Array, values: Float64Array): void {
   values.forEach((value, line) => (sums[line]! += value));
 }
 
-function notesOf(os: OsThreads, restShare: number): string[] {
+function notesOf(os: OsThreads, leftNs: number): string[] {
   const notes: string[] = [];
-  if (os.dropped > 0) notes.push(`${os.dropped} processes are not listed; what they used is in ${REST}`);
-  if (os.kernel.refused !== 0 && restShare > NOTED_SHARE) {
+  const totalNs = os.totalNs();
+  if (totalNs !== undefined && leftNs < -Math.max(totalNs * NOTED_SHARE, NOTED_NS)) {
+    notes.push(
+      `what was seen is ${Math.round(-leftNs / 1e6)} ms more than the kernel's account of the command, as when a program ` +
+        `does not wait for what it starts; as much may be missing in ${REST}`,
+    );
+  }
+  const dropped = os.dropped.size;
+  if (dropped > 0) notes.push(`${dropped} processes are not listed; what they used is in ${REST}`);
+  if (os.kernel.refused !== 0 && leftNs > (totalNs ?? 0) * NOTED_SHARE) {
     notes.push(
       `perf_event_open is refused here, so what threads without JavaScript did last is in ${REST}; ` +
         (os.kernel.hasAddon ? permissionText(2) : noAddonText()),

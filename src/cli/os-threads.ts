@@ -7,24 +7,26 @@
  *                          + all other threads that we have seen
  *                          + what came and went between two looks
  *
- * The total is the kernel's figure for all processes that were waited for (rusage), plus the processes that were not. A
- * look costs about 10 us per thread; we look every 50 ms, more often at the start, and seldom enough to use at most 2 %
+ * The total is the kernel's figure for all processes that were waited for (rusage), plus the processes that were not: those
+ * whose parent, or a parent's parent, has left them, and children of a parent that does not ask for them. A look costs about 10 us per thread; we look every 50 ms, more often at the start, and seldom enough to use at most 2 %
  * of a core.
  */
 import path from 'node:path';
 import { fieldOf, noUsage } from './os-usage.ts';
 import type { Usage } from './os-usage.ts';
+import { isAlive } from './directory.ts';
 import type { Addon } from '../node/addon.ts';
 import { Kernel } from './os-counter.ts';
 import { EventCounters, EventOpener } from './os-events.ts';
 import type { OsEvent } from './os-events.ts';
 import { OsProcess } from './os-process.ts';
 import type { Counting } from './os-process.ts';
-import { childrenByParent, hasProc, listsChildren, processes, wasGiven } from './os-proc.ts';
+import { childrenByParent, hasProc, innerIdOf, listsChildren, processes, wasGiven } from './os-proc.ts';
 
 /** A JavaScript thread and what its region says. */
 export interface RegionThread {
   readonly pid: number;
+  /** What it calls itself, in its own pid namespace. */
   readonly tid: number;
   /** By line. */
   readonly total: Float64Array;
@@ -58,8 +60,8 @@ export class OsThreads {
   readonly processes: Map<number, OsProcess> = new Map();
   /** Ended ones: a pid may come back. */
   readonly ended: OsProcess[] = [];
-  /** Processes that found no room in the list. */
-  dropped = 0;
+  /** Processes that found no room in the list; each look finds them again. */
+  readonly dropped: Set<number> = new Set();
   /** What the command's process had used before it became the command. */
   before: Usage = noUsage();
   /** Of the command itself. */
@@ -116,32 +118,60 @@ export class OsThreads {
     this.#timer = setTimeout(next, LOOK_MS_FIRST);
   }
 
+  /**
+   * The process of the command that calls itself `inner`, as a region does: in another pid namespace it has another number
+   * than here. Undefined: we have not seen it, or not yet.
+   */
+  hostPidOf(inner: number): number | undefined {
+    if (!this.isVisible) return inner;
+    const named = [...this.processes.values(), ...this.ended].filter((one) => one.innerPid === inner);
+    const isThere = ({ pid }: OsProcess): boolean => this.processes.has(pid) && isAlive(pid);
+    const nested = named.filter((one) => one.isNested);
+    // A number comes back sooner in a small namespace: one without a region goes before one that has made its region.
+    const found =
+      nested.find((one) => !one.isMatched && (one.isNode || isThere(one))) ?? nested.find(isThere);
+    if (found !== undefined) {
+      found.isMatched = true;
+      return found.pid;
+    }
+    if (named.length > nested.length) return inner;
+    return innerIdOf(inner, inner) === inner && this.owns(inner) ? inner : undefined;
+  }
+
+  /** Is it of the command? Asked before it is killed: a process that we have seen may have gone, and its number come back. */
+  owns(pid: number): boolean {
+    return !this.isVisible || wasGiven(pid, this.#mark);
+  }
+
   /** One look at everything. */
   look(): void {
-    const nowMs = performance.now();
     const regions = this.#regions();
     const slow = this.#listsChildren ? undefined : childrenByParent();
-    const children = new Set<number>();
+    const parents = new Map<number, OsProcess>();
     if (this.#looks++ % STRAY_LOOKS === STRAY_LOOKS - 1) this.#addStrays();
     // Those found on the way are looked at, too: the map grows under the loop.
     for (const one of this.processes.values()) {
-      if (one.look(nowMs)) this.#addChildren(one, slow, children);
+      if (one.look()) this.#addChildren(one, slow, parents);
       else this.#ended(one);
       // Its threads count by themselves, and registers are few.
       if (one.isNode) this.whole.closeHardware();
     }
-    for (const { pid, tid, total } of regions) this.processes.get(pid)?.threads.get(tid)?.note(total);
-    for (const one of this.processes.values()) one.isOrphan = one !== this.command && !children.has(one.pid);
+    for (const { pid, tid, total } of regions) this.processes.get(pid)?.threadInside(tid)?.note(total);
+    for (const one of this.processes.values()) one.foundUnder(parents.get(one.pid));
   }
 
-  #addChildren(one: OsProcess, slow: Map<number, number[]> | undefined, found: Set<number>): void {
+  #addChildren(
+    one: OsProcess,
+    slow: Map<number, number[]> | undefined,
+    parents: Map<number, OsProcess>,
+  ): void {
     const pids =
       slow === undefined
         ? [...one.threads.values()].flatMap((thread) => thread.children())
         : (slow.get(one.pid) ?? []);
     for (const pid of pids) {
-      found.add(pid);
-      if (!this.processes.has(pid)) this.#add(pid);
+      parents.set(pid, one);
+      if (!this.processes.has(pid)) this.#add(pid, one);
     }
   }
 
@@ -155,12 +185,13 @@ export class OsThreads {
     this.#strangers = new Set(all.filter((pid) => !this.processes.has(pid)));
   }
 
-  #add(pid: number): void {
-    if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped++;
-    else this.processes.set(pid, new OsProcess(this.#counting, pid));
+  #add(pid: number, parent?: OsProcess): void {
+    if (this.processes.size + this.ended.length >= PROCESSES_MAX) this.dropped.add(pid);
+    else this.processes.set(pid, new OsProcess(this.#counting, pid, parent));
   }
 
   #ended(one: OsProcess): void {
+    one.end();
     this.processes.delete(one.pid);
     this.ended.push(one);
   }
@@ -171,8 +202,8 @@ export class OsThreads {
     this.#addStrays();
     if (this.processes.size > 0) this.look();
     for (const one of this.processes.values()) {
-      one.isOrphan = true;
-      one.end();
+      // It is still there: nobody has waited for it.
+      one.parent = undefined;
       this.#ended(one);
     }
     this.whole.end();
@@ -182,7 +213,7 @@ export class OsThreads {
   totalNs(): number | undefined {
     const waited = this.#waitedOf((usage) => usage[0]!);
     if (waited === undefined) return undefined;
-    return this.ended.filter((one) => one.isOrphan).reduce((sum, one) => sum + one.cpuNs(), waited);
+    return this.#lost().reduce((sum, one) => sum + one.cpuNs(), waited);
   }
 
   /** The same of another event; undefined where only the threads tell. */
@@ -191,7 +222,12 @@ export class OsThreads {
     if (field === undefined) return this.whole.shares.has(line) ? this.whole.values[line] : undefined;
     const waited = this.#waitedOf((usage) => fieldOf(usage, field));
     if (waited === undefined) return undefined;
-    return this.ended.filter((one) => one.isOrphan).reduce((sum, one) => sum + one.eventOf(line), waited);
+    return this.#lost().reduce((sum, one) => sum + one.eventOf(line), waited);
+  }
+
+  /** Those whose use nobody has told the kernel to pass on. */
+  #lost(): OsProcess[] {
+    return this.ended.filter((one) => !one.isWaitedFor(this.command));
   }
 
   #waitedOf(part: (usage: Usage) => number): number | undefined {

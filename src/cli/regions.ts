@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { EVENT_GIVEN_FIRST } from '../core/events.ts';
-import { EVENT_LINES, H_PID, T_F64_TOTAL, T_TID } from '../core/layout.ts';
+import { EVENT_LINES, H_PID, H_STATE, PROCESS_EXITED, T_F64_TOTAL, T_TID } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
@@ -27,11 +27,16 @@ export interface SessionOptions {
   readonly by: By;
   /** Also keep the spread of the current interval. */
   readonly intervals: boolean;
+  /** The process that calls itself `inner`: see OsThreads. Undefined: it is not known, or not yet. */
+  readonly hostPid?: (inner: number) => number | undefined;
 }
 
 interface OpenRegion {
   readonly reader: RegionReader;
-  readonly pid: number;
+  /** What its process calls itself: in a pid namespace of its own that is another one here. */
+  readonly innerPid: number;
+  /** What we call it, once that is known. */
+  pid: number | undefined;
   readonly rings: { readonly ring: RingReader; readonly sink: ExitSink }[];
   readonly log: TaskLog | undefined;
 }
@@ -63,7 +68,7 @@ export class RegionSession {
     let fullest = 0;
     for (const [key, region] of this.#open) {
       // Asked before the drain: what a process wrote before it died is then surely seen.
-      const alive = isAlive(region.pid);
+      const alive = !this.#hasEnded(region);
       fullest = Math.max(fullest, this.#drain(region));
       if (!alive) this.#close(key, region);
     }
@@ -72,19 +77,22 @@ export class RegionSession {
 
   /** Pids of processes whose regions are being read: they are killed too when the user forces the end. */
   pids(): number[] {
-    return [...this.#open.values()].map((region) => region.pid);
+    return [...this.#open.values()].flatMap((region) => this.#pidOf(region) ?? []);
   }
 
   /** The JavaScript threads that run now, and their totals so far. */
   threads(): RegionThread[] {
-    return [...this.#open.values()].flatMap(({ reader, pid }) => {
+    return [...this.#open.values()].flatMap((region) => {
+      const pid = this.#pidOf(region);
+      if (pid === undefined) return [];
+      const { reader, innerPid } = region;
       reader.refresh();
       const slots = Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index));
       return slots.flatMap((slot) => {
         if (slot === undefined) return [];
         const total = slot.f64.subarray(T_F64_TOTAL, T_F64_TOTAL + EVENT_LINES);
         // Without the addon it does not know its tid: the main thread's is the pid.
-        return [{ pid, tid: slot.i32[T_TID]! || pid, total }];
+        return [{ pid, tid: slot.i32[T_TID]! || innerPid, total }];
       });
     });
   }
@@ -128,7 +136,8 @@ export class RegionSession {
     try {
       const reader = RegionReader.open(file);
       const log = this.#options.by === 'task' ? new TaskLog() : undefined;
-      this.#open.set(key, { reader, pid: reader.header.i32[H_PID]!, rings: [], log });
+      const innerPid = reader.header.i32[H_PID]!;
+      this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log });
       this.#noteScaling(reader);
     } catch (error) {
       this.#others.add(key);
@@ -137,6 +146,19 @@ export class RegionSession {
       );
       fs.rmSync(file, { force: true });
     }
+  }
+
+  #pidOf(region: OpenRegion): number | undefined {
+    const { hostPid = (inner) => inner } = this.#options;
+    region.pid ??= hostPid(region.innerPid);
+    return region.pid;
+  }
+
+  #hasEnded(region: OpenRegion): boolean {
+    const pid = this.#pidOf(region);
+    if (pid !== undefined) return !isAlive(pid);
+    // A process that was never seen: that there is none of its number here says nothing by itself.
+    return region.reader.header.i32[H_STATE] === PROCESS_EXITED && !isAlive(region.innerPid);
   }
 
   #noteScaling(reader: RegionReader): void {
@@ -171,9 +193,10 @@ export class RegionSession {
     };
   }
 
-  #addTo(tally: Tally, { reader, rings }: OpenRegion): void {
-    tally.addRegion(reader, this.#options.by, Number(process.hrtime.bigint()));
-    for (const { ring } of rings) tally.lost.events += ring.lost;
+  #addTo(tally: Tally, region: OpenRegion): void {
+    const pid = this.#pidOf(region) ?? region.innerPid;
+    tally.addRegion(region.reader, this.#options.by, Number(process.hrtime.bigint()), pid);
+    for (const { ring } of region.rings) tally.lost.events += ring.lost;
   }
 
   #close(key: string, region: OpenRegion): void {
@@ -182,7 +205,8 @@ export class RegionSession {
     this.#addTo(this.#ended, region);
     if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
-    if (off !== undefined) this.notes.push(`taskperf switched itself off in process ${region.pid}: ${off}`);
+    if (off !== undefined)
+      this.notes.push(`taskperf switched itself off in process ${region.pid ?? region.innerPid}: ${off}`);
     this.#open.delete(key);
     this.#others.add(key);
     fs.rmSync(reader.path, { force: true });

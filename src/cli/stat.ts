@@ -54,6 +54,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     events,
     by,
     intervals: options.intervalMs !== undefined,
+    hostPid: (inner) => system.hostPidOf(inner),
   });
   const isRefused = usesPermissionModel(command, process.env);
   const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
@@ -67,7 +68,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const child = await launch({
     command,
     env,
-    morePids: () => session.pids(),
+    morePids: () => pidsOf(session, system),
     onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
   });
   system.follow(child.before);
@@ -113,6 +114,13 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
+}
+
+/** Of the Node processes of the command that run now. */
+function pidsOf(session: RegionSession, system: OsThreads): number[] {
+  system.look();
+  session.poll();
+  return session.pids().filter((pid) => system.owns(pid));
 }
 
 function print(

@@ -104,8 +104,11 @@ export class Tally {
   readonly processes: ProcessFacts[] = [];
   readonly lost: Losses = { tasks: 0, contexts: 0, counters: 0, names: 0, slices: 0, threads: 0, events: 0 };
 
-  /** Adds what a region says now. `nowNs` is CLOCK_MONOTONIC, for the lifetimes of live tasks. */
-  addRegion(reader: RegionReader, by: By, nowNs: number): void {
+  /**
+   * Adds what a region says now. `nowNs` is CLOCK_MONOTONIC, for the lifetimes of live tasks; `pid` is what we call its
+   * process, which may be another number than the region says.
+   */
+  addRegion(reader: RegionReader, by: By, nowNs: number, pid: number): void {
     reader.refresh();
     const slots = new Map<number, Words>();
     const inRows = new Map<number, Float64Array>();
@@ -126,11 +129,11 @@ export class Tally {
       addTo(inRows.get(task.thread) ?? row.values.slice(), task.values, 0);
     });
     for (const [index, slot] of slots) {
-      const books = booksOf(reader, slot);
+      const books = booksOf(reader, slot, pid);
       if ((slot.i32[T_SEQ]! & 1) !== 0) this.#settle(books, inRows.get(index)!);
       this.threads.push(books);
     }
-    this.#addHeader(reader);
+    this.#addHeader(reader, pid);
   }
 
   /**
@@ -197,7 +200,7 @@ export class Tally {
     }
   }
 
-  #addHeader(reader: RegionReader): void {
+  #addHeader(reader: RegionReader, pid: number): void {
     const words = reader.header.i32;
     this.lost.tasks += words[H_LOST_TASKS]!;
     this.lost.contexts += words[H_LOST_CONTEXTS]!;
@@ -206,7 +209,7 @@ export class Tally {
     this.lost.slices += words[H_LOST_SLICES]!;
     this.lost.threads += words[H_LOST_THREADS]!;
     this.processes.push({
-      pid: words[H_PID]!,
+      pid,
       node: reader.nodeVersion,
       exited: words[H_STATE] === PROCESS_EXITED,
       eventBits: words[H_EVENTS]!,
@@ -238,10 +241,10 @@ function displayName(reader: RegionReader, by: By, name: number, slot: Words | u
   return slot === undefined ? '(unknown thread)' : threadName(slot);
 }
 
-function booksOf(reader: RegionReader, slot: Words): ThreadBooks {
+function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
   const line = (at: number): Float64Array => slot.f64.slice(at, at + EVENT_LINES);
   return {
-    pid: reader.header.i32[H_PID]!,
+    pid,
     id: slot.i32[T_ID]!,
     tid: slot.i32[T_TID]!,
     name: threadName(slot),

@@ -91,6 +91,16 @@ describe('the clock of a thread', () => {
     assert.deepEqual([fake.opened.length, clock.isRestless], [2, false]);
   });
 
+  test('a few turns in a row are no rate', () => {
+    const fake = new FakeKernel();
+    const clock = new ThreadClock(fake.kernel(), 7);
+    clock.look(stat(0, 0), 1000);
+    clock.look(stat(100, 8), 1001);
+    assert.equal(clock.isRestless, false);
+    clock.look(stat(200, 30), 1015); // 2,000 a second since the first
+    assert.deepEqual([fake.closed, clock.isRestless], [[], false]);
+  });
+
   test('where perf events are refused the last look is what is known, and no other is tried', () => {
     const fake = new FakeKernel();
     fake.refuse = () => EACCES;
@@ -102,6 +112,16 @@ describe('the clock of a thread', () => {
     clock.end();
     assert.deepEqual([clock.cpuNs, clock.isComplete, kernel.refused], [3000, false, EACCES]);
     assert.equal(fake.opened.length, 0);
+  });
+
+  test('a thread that is refused after another was not says nothing about the next', () => {
+    const fake = new FakeKernel();
+    const kernel = fake.kernel();
+    for (const errno of [0, EACCES, 0]) {
+      fake.refuse = () => errno;
+      assert.equal(kernel.openClock(7, {}) !== undefined, errno === 0);
+    }
+    assert.deepEqual([kernel.refused, fake.opened.length], [0, 2]);
   });
 });
 
@@ -216,7 +236,11 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
     await once(child, 'exit');
     threads.look();
     assert.deepEqual(names(), ['sh', 'sleep'], 'those whose parent has gone');
-    assert.ok([...threads.processes.values()].some((one) => one.isOrphan));
+    const { command } = threads;
+    assert.deepEqual(
+      [...threads.processes.values()].map((one) => one.isWaitedFor(command)),
+      [false, false],
+    );
     threads.stop();
     assert.equal(threads.ended.length, 4);
     for (const one of threads.ended) if (one.name === 'sleep') assert.ok(one.cpuNs() > 0);
@@ -236,6 +260,31 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
     const found = threads.ended.find((one) => one.pid === Number(String(pid)));
     assert.equal(found?.name, 'sleep');
     for (const one of threads.ended) kill(one.pid);
+  });
+
+  test('are known by what they call themselves, and are of the command only with its mark', () => {
+    const child = spawn('sleep', ['35'], { env: environment });
+    const stranger = spawn('sleep', ['36']);
+    const threads = new OsThreads(options);
+    assert.equal(threads.hostPidOf(child.pid!), child.pid);
+    assert.equal(threads.hostPidOf(stranger.pid!), undefined);
+    assert.deepEqual([threads.owns(child.pid!), threads.owns(stranger.pid!)], [true, false]);
+    kill(child.pid!);
+    kill(stranger.pid!);
+  });
+
+  test('that find no room are counted once, however often they are seen', async () => {
+    const child = spawn('sh', ['-c', 'sleep 33 & echo ready; wait'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: environment,
+    });
+    const threads = new OsThreads(options);
+    threads.begin(child.pid!, 'sh', false);
+    await once(child.stdout, 'data');
+    threads.ended.length = 10_000;
+    for (let look = 0; look < 3; look++) threads.look();
+    assert.equal(threads.dropped.size, 1);
+    for (const pid of [child.pid!, ...threads.dropped]) kill(pid);
   });
 });
 

@@ -48,6 +48,7 @@ export interface Document {
   system: { name: string; counters: Record<string, { value: number }> }[];
   conservation: Record<string, { threads: number; attributed: number; error: number }>;
   lost: { tasks: number; events: number; names: number };
+  notes: string[];
 }
 export interface Result {
   document: Document;

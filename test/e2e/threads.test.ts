@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { root } from './run-stat.js';
 import type { Document } from './run-stat.js';
 
@@ -17,11 +18,14 @@ const noAddon =
   process.env['TASKPERF_NO_ADDON'] === '1' && 'without the addon all is read from /proc, in steps';
 const compiler = ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
 const burner = path.join(directory, 'burn-threads');
+const unwaited = path.join(directory, 'unwaited');
 const noBurner = compiler === undefined ? 'no C compiler' : noAddon;
 const hasPerf = spawnSync('perf', ['stat', '-e', 'task-clock', 'true']).status === 0;
 if (compiler !== undefined) {
-  const source = path.join(root, 'test/fixtures/programs/burn-threads.c');
-  execFileSync(compiler, ['-O2', '-pthread', source, '-o', burner]);
+  for (const program of [burner, unwaited]) {
+    const source = path.join(root, `test/fixtures/programs/${path.basename(program)}.c`);
+    execFileSync(compiler, ['-O2', '-pthread', source, '-o', program]);
+  }
 }
 
 interface Run {
@@ -161,6 +165,24 @@ describe('a program that is not Node.js', { skip: noBurner }, () => {
   });
 });
 
+describe('what the kernel passes on to nobody is in the sum', { skip: noBurner }, () => {
+  for (const how of ['ignore', 'daemon']) {
+    test(`a child that is not waited for (${how}), beside others too short to be seen`, () => {
+      const { document, stdout } = stat([], [unwaited, how, '250', '200']);
+      assertClose(assertBooks(document), Number(stdout), 0.01, 5e6);
+      row(document, /^\(short-lived threads\)$/);
+      assert.deepEqual(document.notes, []);
+    });
+  }
+
+  test('where that cannot be seen, a note says that the sum may lack something', () => {
+    const { document } = stat([], [unwaited, 'nocldwait', '250', '1']);
+    assertBooks(document);
+    const [note] = document.notes;
+    assert.match(note!, /^what was seen is 2\d\d ms more than the kernel's account of the command/);
+  });
+});
+
 describe('the command finds everything as without us', { skip: noAddon }, () => {
   test('descriptors, signals, groups, arguments and environment', () => {
     // Nothing is forked: a shell blocks signals while it does.
@@ -177,6 +199,22 @@ describe('the command finds everything as without us', { skip: noAddon }, () => 
       text.split('\n').filter((line) => !/^(TASKPERF_|NODE_OPTIONS=|_=|PWD=|SigQ:)/.test(line));
     assert.deepEqual(lines(counted.stdout), lines(plain.stdout));
     assert.ok(plain.stdout.startsWith('name|a b||'), plain.stdout);
+  });
+
+  test('preloaded libraries are loaded into the command alone', { skip: noBurner }, () => {
+    const source = path.join(directory, 'preload.c');
+    const library = path.join(directory, 'preload.so');
+    fs.writeFileSync(
+      source,
+      '#include <unistd.h>\n__attribute__((constructor)) static void f(void) { if (write(1, "loaded\\n", 7)) return; }',
+    );
+    execFileSync(compiler!, ['-shared', '-fPIC', source, '-o', library]);
+    const args = [cli, 'stat', '-o', '/dev/null', '--', burner, '1', '1', '1'];
+    const env = { ...process.env, LD_PRELOAD: library };
+    const run = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+    assert.equal(run.status, 7, run.stderr);
+    // In the tool, and in the command.
+    assert.equal(run.stdout.match(/loaded/g)?.length, 2, run.stdout);
   });
 
   test('a tool that dies before the word is given leaves nothing running', async () => {
@@ -251,5 +289,62 @@ describe('threads of Node.js that run no JavaScript', { skip: noAddon }, () => {
       document.system.some((one) => one.name.startsWith('(process node')),
       false,
     );
+  });
+});
+
+const unshare = ['unshare', '-pf'];
+const noNamespaces = spawnSync(unshare[0]!, [...unshare.slice(1), 'true']).status !== 0;
+
+describe('Node.js in another pid namespace', {
+  skip: noAddon || (noNamespaces && 'pid namespaces are not permitted'),
+}, () => {
+  const BURN = 'const end = performance.now() + 150; while (performance.now() < end);';
+  const program = `const { Worker } = require('node:worker_threads'); ${BURN}
+    new Worker(${JSON.stringify(BURN)}, { eval: true }).on('exit', () => console.log(process.pid, process.cpuUsage()
+      .user * 1e3 + process.cpuUsage().system * 1e3));`;
+
+  test('is counted once, under the number that it has here', () => {
+    const { document, stdout } = stat([], [...unshare, process.execPath, '-e', program]);
+    const [inner, used] = stdout.trim().split(' ').map(Number) as [number, number];
+    assert.equal(inner, 1);
+    const total = assertBooks(document);
+    assert.ok(total > used * 0.999 && total < used + 60e6, `${total} for ${used}`);
+    row(document, /^\(start and end\)$/);
+    assert.equal(document.system.filter((one) => one.name.startsWith('(process node')).length, 0);
+    const javascript = document.threads.filter((thread) => thread.javascript);
+    assert.deepEqual(
+      javascript.map((thread) => thread.name),
+      ['main', 'worker 1'],
+    );
+    for (const { pid } of javascript) assert.ok(pid !== inner);
+  });
+
+  test('is killed by the second Ctrl-C', { timeout: 20_000 }, async () => {
+    const forever = "process.on('SIGINT', () => {}); setTimeout(() => {}, 30000); console.log('ready');";
+    const command = [
+      'sh',
+      '-c',
+      'trap "" INT; "$@" & wait',
+      'sh',
+      ...unshare,
+      process.execPath,
+      '-e',
+      forever,
+    ];
+    const tool = spawn(process.execPath, [cli, 'stat', '-o', '/dev/null', '--', ...command], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let isClosed = false;
+    const closed = once(tool.stdout, 'close').then(() => (isClosed = true));
+    await once(tool.stdout, 'data');
+    tool.kill('SIGINT');
+    await delay(100);
+    assert.equal(isClosed, false);
+    // The pipe closes when the last of them has gone. Two signals that a busy machine brings together are one.
+    while (!isClosed) {
+      tool.kill('SIGINT');
+      await delay(200);
+    }
+    await closed;
   });
 });
