@@ -56,8 +56,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     intervals: options.intervalMs !== undefined,
     hostPid: (inner) => system.hostPidOf(inner),
   });
-  const isRefused = usesPermissionModel(command, process.env);
-  const env = isRefused ? process.env : childEnv(process.env, asked.text, directory);
+  const env = envFor(command, asked.text, directory);
   const system = new OsThreads({
     addon: loadAddon(),
     events: osEvents(asked.sources),
@@ -151,6 +150,10 @@ function watch(session: RegionSession, tick: () => void, intervalMs: number | un
     clearTimeout(timer);
     clearInterval(ticker);
   };
+}
+
+function envFor(command: readonly string[], events: string, directory: string): NodeJS.ProcessEnv {
+  return usesPermissionModel(command, process.env) ? process.env : childEnv(process.env, events, directory);
 }
 
 function prepared(): string {
