@@ -6,7 +6,12 @@ import { test } from 'node:test';
 import { assertBalanced, rowOf, stat } from './run-stat.js';
 import type { Document, Result } from './run-stat.js';
 
-const program = ['test/fixtures/programs/events-server.mjs'];
+// With a young generation that holds all of the start no collection comes before the program's own observer is there.
+const program = [
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
+  'test/fixtures/programs/events-server.mjs',
+];
 const ROUNDS = 40;
 const ALLOCATED_BYTES = 4 * 125 * (1000 * 8 + 16 + 32);
 const EVENTS =
@@ -32,7 +37,7 @@ const perRequest = (document: Document, route: string, event: string): number =>
 function assertRoutes({ document, stdout }: Result): void {
   assertBalanced(document);
   const of = (route: string, event: string): number => perRequest(document, route, event);
-  assert.ok(of('/fault', 'page-faults') > 0.75 * 256, `${of('/fault', 'page-faults')} faults`);
+  assert.ok(of('/fault', 'page-faults') > 0.75 * 1024, `${of('/fault', 'page-faults')} faults`);
   assert.ok(of('/nothing', 'page-faults') < 40 && of('/block', 'page-faults') < 40);
   assert.ok(of('/block', 'voluntary-switches') >= 4 && of('/block', 'voluntary-switches') < 6);
   assert.ok(of('/block', 'context-switches') >= 4);
@@ -41,13 +46,14 @@ function assertRoutes({ document, stdout }: Result): void {
   assert.ok(Math.abs(allocated / ALLOCATED_BYTES - 1) < 0.05, `${allocated} of ${ALLOCATED_BYTES} bytes`);
   assert.ok(of('/nothing', 'alloc-bytes') < 0.02 * ALLOCATED_BYTES, `${of('/nothing', 'alloc-bytes')} bytes`);
   assert.ok(
-    of('/fault', 'external-bytes') > 0.99 * (1 << 20),
+    of('/fault', 'external-bytes') > 0.95 * (4 << 20),
     `${of('/fault', 'external-bytes')} external bytes`,
   );
   const [, gcMs, gcCount] = /^gc ([\d.]+) (\d+)$/m.exec(stdout)!.map(Number);
   const total = document.conservation['gc-time']!.threads / 1e6;
   assert.ok(Math.abs(total / gcMs! - 1) < 0.01, `gc-time ${total} ms, V8 says ${gcMs} ms`);
-  assert.ok(Math.abs(document.conservation['gc-count']!.threads - gcCount!) <= 1);
+  const counted = document.conservation['gc-count']!.threads;
+  assert.ok(Math.abs(counted - gcCount!) <= 1, `${counted} collections, V8 says ${gcCount}`);
   assert.ok(of('/collect', 'gc-time') > 10 * of('/nothing', 'gc-time'));
 }
 
