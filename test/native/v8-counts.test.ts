@@ -91,7 +91,8 @@ describe('V8 counts', { skip: compile() }, () => {
   test('belong to one thread each', () => {
     const { own, reports } = run<{ own: number; reports: Pauses[] }>('threads');
     assert.equal(reports.length, 3);
-    for (const report of reports) assertSamePauses(report);
+    // More threads than cores: one may lose its core between Node's reading of the clock and ours.
+    for (const report of reports) assertSamePauses(report, 5);
     assert.ok(own < reports[0]!.counted.all, `${own} collections in a thread that does next to nothing`);
   });
 
@@ -122,14 +123,17 @@ interface Traced {
 type Shapes = Record<string, Record<'counted' | 'used' | 'collections', number>>;
 type Known = Record<'counted' | 'known' | 'collections', number>;
 
-function assertSamePauses({ counted, observed }: Pauses): void {
+function assertSamePauses({ counted, observed }: Pauses, percentMost = 1): void {
   const numbers = ({ all, minor, major }: { all: number; minor: number; major: number }): number[] => [
     all,
     minor,
     major,
   ];
   assert.deepEqual(numbers(counted), numbers(observed));
-  assert.ok(Math.abs(percent(counted.time, observed.time)) < 1, JSON.stringify({ counted, observed }));
+  assert.ok(
+    Math.abs(percent(counted.time, observed.time)) < percentMost,
+    JSON.stringify({ counted, observed }),
+  );
 }
 
 /** For each shape the one of two runs in which counted and used are nearer to each other. */
