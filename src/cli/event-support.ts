@@ -50,11 +50,7 @@ export class EventSupport {
 
   #tried(name: string, source: PerfSource): Support {
     if (this.#addon === null) return source.instead === null ? unsupported(noAddonText()) : sharedOut(name);
-    const { tryGroup } = this.#addon;
-    const kernel = new KernelGroups(
-      { addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} },
-      () => 1,
-    );
+    const kernel = KernelGroups.onTrial(this.#addon);
     const candidate = candidateOf(source, 0);
     kernel.openLoose([candidate]);
     const { errno, isUserOnly } = kernel.outcomes.get(candidate)!;

@@ -28,11 +28,8 @@ export function checkPermitted(groups: readonly EventGroup[], addon: Pick<Addon,
 }
 
 /** How the kernel answers those that are its own: all of them together. */
-function tried(events: EventGroup, { tryGroup }: Pick<Addon, 'tryGroup'>): Map<ResolvedEvent, number> {
-  const kernel = new KernelGroups(
-    { addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} },
-    () => 1,
-  );
+function tried(events: EventGroup, addon: Pick<Addon, 'tryGroup'>): Map<ResolvedEvent, number> {
+  const kernel = KernelGroups.onTrial(addon);
   const candidates = new Map<ResolvedEvent, Candidate>();
   for (const event of events)
     if (event.source.kind === 'perf') candidates.set(event, candidateOf(event.source, 0));

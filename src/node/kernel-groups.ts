@@ -69,6 +69,11 @@ export class KernelGroups {
     this.#missedLine = missedLine;
   }
 
+  /** Only to see how the kernel answers: every group is closed again, and counts on no line. */
+  static onTrial({ tryGroup }: Pick<Addon, 'tryGroup'>): KernelGroups {
+    return new KernelGroups({ addGroup: (_, specs) => tryGroup(specs), removeGroup: () => {} }, () => 1);
+  }
+
   /** As the user grouped them: all or none. The member that was refused, null when none was. */
   openGroup(events: readonly Candidate[]): Candidate | null {
     const members = events.filter((event) => !this.outcomes.has(event));
