@@ -92,7 +92,7 @@ static napi_value open_thread(napi_env env, napi_callback_info info) {
   void *data;
   napi_get_cb_info(env, info, &count, argument, NULL, NULL);
   if (count < 2 || napi_get_arraybuffer_info(env, argument[0], &data, &length) != napi_ok ||
-      napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) || offset + 4096 > (double)length ||
+      napi_get_value_double(env, argument[1], &offset) != napi_ok || !(offset >= 0) || offset + SLOT_BYTES > (double)length ||
       (size_t)offset % sizeof(double) != 0)
     return addon_bad_argument(env, "open(buffer, byteOffset)");
   if (!e || e->open) return addon_bad_argument(env, "this thread is open already");
@@ -260,6 +260,7 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "F64_UNATTRIBUTED", F64_UNATTRIBUTED);
   export_number(env, exports, "F64_LOOP", F64_LOOP);
   export_number(env, exports, "F64_IDLE", F64_IDLE);
+  export_number(env, exports, "SLOT_BYTES", SLOT_BYTES);
   export_number(env, exports, "EVENT_LINES", EVENT_LINES);
   export_number(env, exports, "F64_CHARGEABLE", F64_CHARGEABLE);
   export_number(env, exports, "F64_NATIVE", F64_NATIVE);

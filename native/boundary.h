@@ -9,6 +9,7 @@
 
 // Mirrors of src/core/layout.ts (thread slot); addon.c exports them and src/node/addon.ts asserts that they agree.
 enum {
+  SLOT_BYTES = 16384,      // THREAD_BYTES
   EVENT_LINES = 32,
   WORD_CHARGING = 8,       // T_CHARGING
   WORD_RESUME = 9,         // T_RESUME

@@ -4,7 +4,7 @@
  * One region per process, in a sparse mapped file (or a plain buffer). All parts are arrays of fixed-size slots:
  *
  *     0            header        4096 bytes   magic, version, capacities, lost counts
- *     4096         threads       4096 each    one per JavaScript thread ("CPU"): running task, clocks, totals
+ *     4096         threads      16384 each    one per JavaScript thread ("CPU"): running task, clocks, totals
  *     …            names          128 each    interned task names, shared by all threads
  *     …            name totals    272 each    [thread][name]: exits and sums per event, written by that thread only
  *     …            tasks           64 each
@@ -22,12 +22,12 @@ import { assert } from './assert.ts';
 /** "TPRF" read as a little-endian word. */
 export const MAGIC: number = 0x46525054;
 /** Raised with every change of this file that moves or re-interprets a word. */
-export const LAYOUT_VERSION: number = 3;
+export const LAYOUT_VERSION: number = 4;
 
 /** Events are numbered by the line they occupy in every array of per-event values; bits of one word stand for all. */
 export const EVENT_LINES: number = 32;
 
-// ---- header (4096 bytes) --------------------------------------------------------------------------------------------
+// ---- header (4096 bytes); its words 14, 15, 22, 23, 31, doubles 23, 24 and bytes 288 to 408 are in outside.ts ----
 export const HEADER_BYTES: number = 4096;
 export const H_MAGIC: number = 0;
 export const H_VERSION: number = 1;
@@ -83,8 +83,8 @@ export const REASON_NONE: number = 0;
 export const REASON_NO_ADDON: number = 1; // no compiler or another platform
 export const REASON_NO_CLOCK: number = 2; // neither rseq nor perf_event_open shows preemption
 
-// ---- thread (4096 bytes) --------------------------------------------------------------------------------------------
-export const THREAD_BYTES: number = 4096;
+// ---- thread (16384 bytes) -------------------------------------------------------------------------------------------
+export const THREAD_BYTES: number = 16_384;
 export const T_STATE: number = 0; // THREAD_*
 export const T_ID: number = 1; // worker_threads.threadId, 0 = main
 export const T_TID: number = 2; // the OS's thread id, 0 when unknown
@@ -139,6 +139,7 @@ export const T_F64_CHARGEABLE: number = 256;
 export const T_F64_NATIVE: number = 288; // byte 2304
 export const T_BYTE_NAME: number = 3072;
 export const T_BYTE_NAME_SIZE: number = 64;
+export const T_BYTE_AREAS: number = 3200; // from here on: outside.ts
 
 export const THREAD_FREE: number = 0;
 export const THREAD_LIVE: number = 1;
@@ -345,5 +346,5 @@ assert(
   'a task, context or counter fits 64 bytes',
 );
 assert(T_F64_CHARGEABLE + EVENT_LINES <= T_F64_NATIVE, 'thread arrays end before the native words');
-
+assert(T_BYTE_NAME + T_BYTE_NAME_SIZE <= T_BYTE_AREAS, 'the areas begin after the name');
 assert(E_F64_VALUES + EVENT_LINES === RING_BYTES / 8, 'a ring slot is full');

@@ -21,7 +21,7 @@ import {
 } from '#core/index.js';
 import { NATIVE_NOW, loadAddon } from '#node/addon.js';
 
-const SLOT_BYTES = 4096;
+const SLOT_BYTES = 16_384;
 const { EEXIST, EINVAL, ELOOP, ENOENT } = os.constants.errno;
 const file =
   process.env['TASKPERF_ADDON'] ?? fileURLToPath(new URL('../../native/taskperf.node', import.meta.url));

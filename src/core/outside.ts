@@ -1,0 +1,57 @@
+/**
+ * The words of the region that are there for those who look from outside: what the process tells of itself beyond its
+ * counts, the few words that a tool writes, and the areas at the end of a thread's slot. Part of the layout
+ * (LAYOUT_VERSION covers it); nothing in the core counts by them.
+ */
+import { assert } from './assert.ts';
+import {
+  H_BYTE_MESSAGE,
+  H_BYTE_NODE,
+  H_BYTE_NODE_SIZE,
+  H_F64_SWITCH_COST,
+  THREAD_BYTES,
+  T_BYTE_AREAS,
+} from './layout.ts';
+
+// ---- header ---------------------------------------------------------------------------------------------------------
+/** Written by the tool: CONTROL_*. */
+export const H_CONTROL: number = 14;
+/** Written by the tool: thread index + 1 whose JavaScript stack it wants to see. */
+export const H_STACK_WANTED: number = 15;
+/** From how long on a stretch of JavaScript is noted as a blockage, ms; 0 = none is. */
+export const H_BLOCKED_MS: number = 22;
+/** The process whose task started this one, 0 = none or unknown. */
+export const H_OWNER_PID: number = 23;
+/** 1 = the process was running before taskperf was loaded into it. */
+export const H_ATTACHED: number = 31;
+/** Start of the process in clock ticks after boot (/proc/PID/stat, field 22): tells a pid used again. 0 = unknown. */
+export const H_F64_PROCESS_START: number = 23;
+/** Id of the task of H_OWNER_PID that started this process. */
+export const H_F64_OWNER_TASK: number = 24;
+/** UTF-8, zero-terminated: the name of the task that started this process. */
+export const H_BYTE_OWNER: number = 288;
+export const H_BYTE_OWNER_SIZE: number = 120;
+
+export const CONTROL_NONE: number = 0;
+/** Stop counting and take everything of taskperf out of the process. */
+export const CONTROL_DETACH: number = 1;
+
+// ---- thread: bytes relative to the slot -----------------------------------------------------------------------------
+/** The last switches. */
+export const T_BYTE_SWITCHES: number = T_BYTE_AREAS;
+export const T_BYTE_SWITCHES_SIZE: number = 768;
+/** The longest blockages. */
+export const T_BYTE_BLOCKAGES: number = 4096;
+export const T_BYTE_BLOCKAGES_SIZE: number = 4096;
+/** A JavaScript stack as text, when asked for. */
+export const T_BYTE_STACK: number = 8192;
+export const T_BYTE_STACK_SIZE: number = 4096;
+/** Who waited behind whom. */
+export const T_BYTE_BEHIND: number = 12_288;
+export const T_BYTE_BEHIND_SIZE: number = 4096;
+
+assert(H_F64_SWITCH_COST < H_F64_PROCESS_START, 'the doubles of the header do not overlap');
+assert(H_BYTE_NODE + H_BYTE_NODE_SIZE <= H_BYTE_OWNER, 'the owner comes after the version of Node');
+assert(H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_BYTE_MESSAGE, 'the owner ends before the message');
+assert(T_BYTE_SWITCHES + T_BYTE_SWITCHES_SIZE <= T_BYTE_BLOCKAGES, 'the areas of a thread do not overlap');
+assert(T_BYTE_BEHIND + T_BYTE_BEHIND_SIZE === THREAD_BYTES, 'a thread slot is full');
