@@ -1,0 +1,111 @@
+/**
+ * The terminal, by terminal-kit: an alternate screen, of which only the cells that changed are written, and keys by name.
+ * Whatever ends the tool, the terminal is given back as it was.
+ */
+import { createRequire } from 'node:module';
+import type TerminalKit from 'terminal-kit';
+import { clipped } from './lines.ts';
+import type { Line, Tone } from './lines.ts';
+import type { Size } from './table-page.ts';
+
+type Attributes = TerminalKit.ScreenBuffer.Attributes;
+
+/**
+ * Colours of the terminal's own palette, told apart by people who do not see red and green as different: blue, yellow,
+ * cyan and magenta. Red is only ever an addition to "!" and bold.
+ */
+const COLORS: Readonly<Record<Tone, Attributes>> = {
+  plain: {},
+  bold: { bold: true },
+  dim: { color: 'gray' },
+  heading: { underline: true },
+  alarm: { color: 'brightRed', bold: true },
+  tasks: { color: 'brightBlue' },
+  other: { color: 'cyan' },
+  loop: { color: 'yellow' },
+  gc: { color: 'brightMagenta', bold: true },
+  idle: { color: 'gray' },
+};
+const WITHOUT_COLORS: Readonly<Record<Tone, Attributes>> = {
+  ...COLORS,
+  dim: {},
+  alarm: { bold: true },
+  tasks: {},
+  other: {},
+  loop: {},
+  gc: { bold: true },
+  idle: {},
+};
+
+export interface ScreenEvents {
+  readonly onKey: (name: string) => void;
+  readonly onResize: () => void;
+}
+
+export class Screen {
+  readonly #terminal: TerminalKit.Terminal;
+  readonly #buffer: TerminalKit.ScreenBuffer;
+  readonly #attributes: Readonly<Record<Tone, Attributes>>;
+  #isOpen = false;
+
+  constructor(color: boolean, { onKey, onResize }: ScreenEvents) {
+    // Loaded for this command only: it takes 30 ms.
+    const kit = createRequire(import.meta.url)('terminal-kit') as typeof TerminalKit;
+    this.#attributes = color ? COLORS : WITHOUT_COLORS;
+    this.#terminal = kit.terminal;
+    this.#buffer = new kit.ScreenBuffer({ dst: this.#terminal });
+    this.#terminal.on('key', onKey);
+    this.#terminal.on('resize', () => {
+      this.#fit();
+      onResize();
+    });
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    this.#terminal.fullscreen(true);
+    this.#terminal.hideCursor();
+    this.#terminal.grabInput(true);
+    this.#fit();
+    process.once('exit', () => this.close());
+  }
+
+  get size(): Size {
+    return { width: this.#terminal.width, height: this.#terminal.height };
+  }
+
+  draw(lines: readonly Line[]): void {
+    if (!this.#isOpen) return;
+    const { width, height } = this.size;
+    this.#buffer.fill({ char: ' ', attr: {} });
+    for (const [y, line] of lines.slice(0, height).entries()) this.#put(clipped(line, width), y);
+    this.#buffer.draw({ delta: true });
+  }
+
+  /** Writes every cell again with the next draw: something else may have written to the terminal. */
+  forget(): void {
+    this.#fit();
+  }
+
+  /** Gives the terminal back. Safe to call twice, and while the process ends: nothing in it waits. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#terminal.grabInput(false);
+    this.#terminal.hideCursor(false);
+    this.#terminal.styleReset();
+    this.#terminal.fullscreen(false);
+  }
+
+  #put({ spans, isSelected }: Line, y: number): void {
+    const inverse = isSelected ? { inverse: true } : {};
+    if (isSelected) this.#buffer.put({ x: 0, y, attr: inverse, wrap: false, dx: 1, dy: 0 }, ' '.repeat(this.size.width));
+    for (const { at, text, tone } of spans)
+      this.#buffer.put({ x: at, y, attr: { ...this.#attributes[tone], ...inverse }, wrap: false, dx: 1, dy: 0 }, text);
+  }
+
+  #fit(): void {
+    const { width, height } = this.size;
+    this.#buffer.resize({ x: 0, y: 0, width, height });
+  }
+}
