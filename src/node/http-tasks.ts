@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import { http } from './builtins.ts';
 import { Patches } from './patch.ts';
 import { foldPath, installRouteNames, nameOfRequest, uninstallRouteNames } from './routes/index.ts';
+import { StartNames } from './start-names.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
 import type { Task } from './task.ts';
 import type { Thread } from './thread.ts';
@@ -26,9 +27,11 @@ export class HttpTasks {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   readonly #watched = new WeakSet<object>();
+  readonly #startNames: StartNames;
 
   constructor(thread: Thread) {
     this.#thread = thread;
+    this.#startNames = new StartNames(thread);
   }
 
   install(): void {
@@ -64,8 +67,8 @@ export class HttpTasks {
 
   #onRequest({ request, response }: RequestStart): void {
     const thread = this.#thread;
-    // Its name is known at its end, when a router has matched it.
-    const task = thread.fork(thread.root, thread.unnamed);
+    const name = this.#startNames.of(request.method ?? 'GET', request.url ?? '/');
+    const task = thread.fork(thread.root, name);
     // Also of nobody: looking for a stamp that is not there costs microseconds.
     stamp(request, task);
     stamp(response, task);
@@ -92,7 +95,13 @@ export class HttpTasks {
     const thread = this.#thread;
     unstamp(response);
     if (task.ended) return;
-    thread.rename(task, thread.names.intern(nameOfRequest(response.req, response)));
+    const { req: request } = response;
+    const began = task.name;
+    const name = thread.names.intern(nameOfRequest(request, response));
+    thread.rename(task, name);
+    // A mounted router takes its own part off `url`.
+    const { originalUrl = request.url } = request as { originalUrl?: string };
+    this.#startNames.learn(request.method ?? 'GET', originalUrl ?? '/', { began, name });
     thread.exitSoon(task);
   }
 

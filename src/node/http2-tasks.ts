@@ -12,6 +12,7 @@ import type {
 import { http2 } from './builtins.ts';
 import { Patches } from './patch.ts';
 import { foldPath, nameOfRequest } from './routes/index.ts';
+import { StartNames } from './start-names.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
 import type { Task } from './task.ts';
 import type { Thread } from './thread.ts';
@@ -20,7 +21,8 @@ type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => 
 
 interface StreamState {
   readonly task: Task;
-  readonly folded: string;
+  readonly method: string;
+  readonly path: string;
   request: Http2ServerRequest | null;
   response: Http2ServerResponse | null;
 }
@@ -29,10 +31,12 @@ export class Http2Tasks {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   readonly #streams = new WeakMap<object, StreamState>();
+  readonly #startNames: StartNames;
   #streamClassPatched = false;
 
   constructor(thread: Thread) {
     this.#thread = thread;
+    this.#startNames = new StartNames(thread);
   }
 
   install(): void {
@@ -61,10 +65,11 @@ export class Http2Tasks {
     const thread = this.#thread;
     const stream = args[1] as ServerHttp2Stream;
     const headers = args[2] as IncomingHttpHeaders;
-    const task = thread.fork(thread.root, thread.unnamed);
+    const method = String(headers[':method'] ?? 'GET');
+    const path = String(headers[':path'] ?? '/');
+    const task = thread.fork(thread.root, this.#startNames.of(method, path));
     if (task === null) return Reflect.apply(original, server, args);
-    const folded = foldPath(String(headers[':method'] ?? 'GET'), String(headers[':path'] ?? '/'));
-    this.#streams.set(stream, { task, folded, request: null, response: null });
+    this.#streams.set(stream, { task, method, path, request: null, response: null });
     stamp(stream, task);
     this.#patchStreamClass(stream);
     return thread.run(task, original as never, server, args) as boolean;
@@ -101,10 +106,14 @@ export class Http2Tasks {
     const state = this.#streams.get(stream);
     unstamp(stream);
     if (state === undefined || state.task.ended) return;
-    const { task, request, response, folded } = state;
+    const { task, method, path, request, response } = state;
     const thread = this.#thread;
-    const name = request === null ? folded : nameOfRequest(request, response);
-    thread.rename(task, thread.names.intern(name));
+    const began = task.name;
+    const name = thread.names.intern(
+      request === null ? foldPath(method, path) : nameOfRequest(request, response),
+    );
+    thread.rename(task, name);
+    this.#startNames.learn(method, path, { began, name });
     thread.exitSoon(task);
   }
 }
