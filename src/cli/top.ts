@@ -36,7 +36,9 @@ async function targetOf({ pid }: TopArguments): Promise<Target | undefined> {
   const targets = offered(process.env);
   if (targets.length === 1) return targets[0];
   if (targets.length === 0) {
-    throw new UsageError('nothing of yours runs under taskperf; start a program as `taskperf stat -- COMMAND`');
+    throw new UsageError(
+      'nothing of yours runs under taskperf; start a program as `taskperf stat -- COMMAND`',
+    );
   }
   if (!isInteractive()) throw severalError(targets);
   return await choose(targets);

@@ -11,24 +11,31 @@ import { root } from './run-stat.ts';
 export const cli: string = path.join(root, 'dist/cli/main.js');
 
 export class Watched {
-  readonly directory: string = fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-test-'));
-  readonly env: Record<string, string> = { TASKPERF_DIR: this.directory };
+  readonly directory: string;
+  readonly env: Record<string, string>;
   readonly #stat: ChildProcess;
   port = 0;
   #said = '';
 
-  private constructor(program: readonly string[]) {
-    this.#stat = spawn(process.execPath, [cli, 'stat', '-o', path.join(this.directory, 'table.txt'), '--', ...program], {
-      cwd: root,
-      env: { ...process.env, ...this.env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+  private constructor(program: readonly string[], directory: string) {
+    this.directory = directory;
+    this.env = { TASKPERF_DIR: directory };
+    this.#stat = spawn(
+      process.execPath,
+      [cli, 'stat', '-o', `${directory}/table-${process.hrtime.bigint()}`, '--', ...program],
+      {
+        cwd: root,
+        env: { ...process.env, ...this.env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     this.#stat.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
   }
 
   /** A program that prints `listening <port>`. */
-  static async start(...program: string[]): Promise<Watched> {
-    const watched = new Watched([process.execPath, ...program]);
+  static async start(program: string, options: { directory?: string } = {}): Promise<Watched> {
+    const directory = options.directory ?? fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-test-'));
+    const watched = new Watched([process.execPath, program], directory);
     while (!/listening \d+/.test(watched.#said)) {
       assert.equal(watched.#stat.exitCode, null, 'the program ended before it listened');
       await Promise.race([once(watched.#stat.stdout!, 'data'), once(watched.#stat, 'exit')]);

@@ -25,7 +25,10 @@ export async function runScreen(observer: Observer, options: TopArguments): Prom
         reject(error);
       }
     };
-  const timer = setInterval(guarded(() => app.refresh()), options.delayMs);
+  const timer = setInterval(
+    guarded(() => app.refresh()),
+    options.delayMs,
+  );
   const stopPolling = pollRings(observer);
   for (const signal of SIGNALS) process.once(signal, app.stop);
   try {
@@ -90,6 +93,10 @@ class App {
 
   readonly #key = (name: string): void => {
     if (name === 'CTRL_L') this.#screen.forget();
+    if (name === 'CTRL_Z') {
+      this.#screen.suspend();
+      return;
+    }
     const before = this.#state;
     const next = press(before, name, choicesOf(this.#frame, before, this.#screen.size));
     if (next === 'quit') {

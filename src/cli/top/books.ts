@@ -1,6 +1,6 @@
 /** The last two looks at every process, and what came between them: the window. */
 import { CPU_CLOCK, TASK_CLOCK, WAIT } from '../../core/events.ts';
-import type { NameBooks, Snapshot, ThreadBooks } from './snapshot.ts';
+import type { NameBooks, Snapshot, ThreadBooks, WaitedBehind } from './snapshot.ts';
 
 export interface Look {
   readonly pid: number;
@@ -75,6 +75,19 @@ export class Books {
     };
   }
 
+  /** Whom tasks of this name waited behind in the window, the longest first. */
+  waitsInWindow(pid: number, name: string): WaitedBehind[] {
+    const now = this.#now.get(pid)!.snapshot;
+    const before = this.#before.get(pid)?.snapshot;
+    if (before === undefined) return [];
+    const gained = [...now.waits].flatMap(([key, wait]) => {
+      const old = before.waits.get(key);
+      const ns = wait.ns - (old?.ns ?? 0);
+      return wait.waiting === name && ns > 0 ? [{ ...wait, count: wait.count - (old?.count ?? 0), ns }] : [];
+    });
+    return gained.sort((a, b) => b.ns - a.ns);
+  }
+
   /** Undefined when the thread was not there before. */
   threadWindow(pid: number, thread: ThreadBooks): ThreadTime | undefined {
     const before = this.#before.get(pid)?.snapshot;
@@ -101,26 +114,30 @@ export class Books {
   }
 }
 
-/** Since the thread's start, with what is going on now. All of it is time by the clock, so the parts make up the whole. */
+/**
+ * Since the thread's start, with what is in no book yet. All of it is time by the clock, so the parts make up the whole.
+ */
 function timeOf(thread: ThreadBooks, { atNs, gcLine }: Snapshot): ThreadTime {
-  const { holder } = thread;
-  const heldNs = holder === undefined ? 0 : Math.max(0, atNs - holder.sinceNs);
-  const running = (kind: 'tasks' | 'other' | 'loop' | 'idle'): number => (kindOf(thread) === kind ? heldNs : 0);
+  const { holder, pending, tasks, unattributed, late, loop, idle } = thread;
+  const sinceNs = holder === undefined ? 0 : Math.max(0, atNs - holder.readingNs);
+  const now = kindNow(thread);
+  const unbooked = (kind: keyof ThreadTime): number => (kind === now ? sinceNs : 0);
   const gc = (...parts: Float64Array[]): number =>
     gcLine === undefined ? 0 : parts.reduce((sum, part) => sum + part[gcLine]!, 0);
-  const { tasks, unattributed, late, loop, idle } = thread;
+  const pendingTask = pending.name === undefined ? 0 : pending.wallNs;
+  const pendingOther = pending.wallNs - pendingTask;
   return {
-    tasks: tasks[CPU_CLOCK]! - gc(tasks) + running('tasks'),
-    other: unattributed[CPU_CLOCK]! + late[CPU_CLOCK]! - gc(unattributed, late) + running('other'),
-    loop: loop[CPU_CLOCK]! - gc(loop) + running('loop'),
+    tasks: tasks[CPU_CLOCK]! - gc(tasks) + pendingTask + unbooked('tasks'),
+    other:
+      unattributed[CPU_CLOCK]! + late[CPU_CLOCK]! - gc(unattributed, late) + pendingOther + unbooked('other'),
+    loop: loop[CPU_CLOCK]! - gc(loop) + unbooked('loop'),
     gc: gc(tasks, unattributed, late, loop),
-    idle: idle[CPU_CLOCK]! + running('idle'),
+    idle: idle[CPU_CLOCK]! + unbooked('idle'),
   };
 }
 
-function kindOf({ holder }: ThreadBooks): keyof ThreadTime | undefined {
+function kindNow({ holder }: ThreadBooks): keyof ThreadTime | undefined {
   if (holder === undefined) return undefined;
   if (holder.kind === 'task') return 'tasks';
-  if (holder.kind === 'nobody') return 'other';
-  return holder.isOnCpu === true ? 'loop' : 'idle';
+  return holder.kind === 'loop' || holder.kind === 'idle' ? holder.kind : 'other';
 }

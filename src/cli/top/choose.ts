@@ -11,7 +11,9 @@ export async function choose(targets: readonly Target[]): Promise<Target | undef
   try {
     process.stdout.write(`${listText(targets)}\n`);
     for (;;) {
-      const answer = (await Promise.race([terminal.question(`watch which (1 to ${targets.length}, q)? `), closed]))
+      const answer = (
+        await Promise.race([terminal.question(`watch which (1 to ${targets.length}, q)? `), closed])
+      )
         .trim()
         .toLowerCase();
       if (answer === 'q') return undefined;

@@ -1,7 +1,7 @@
 /** The columns of the table of names: what they say, how they are sorted, and which stay when there is little room. */
 import { TASK_CLOCK, WAIT } from '../../core/events.ts';
 import type { Spread } from '../collector.ts';
-import { count, grouped, inUnit, unitFor } from '../units.ts';
+import { count, grouped, inUnit, shorten, unitFor } from '../units.ts';
 import type { NameView, View } from './view.ts';
 
 export type ColumnId =
@@ -14,6 +14,7 @@ export type ColumnId =
   | 'p99'
   | 'max'
   | 'wait'
+  | 'behind'
   | 'requests'
   | 'mean'
   | 'all-p50'
@@ -30,7 +31,9 @@ export interface ColumnKind {
   readonly rank: number;
   /** Undefined: nothing is known, and it is sorted last. */
   readonly value: (row: NameView, view: View) => number | undefined;
-  readonly show: 'time' | 'count' | 'tenths';
+  readonly show: 'time' | 'count' | 'tenths' | 'text';
+  /** What a column of texts says; it is sorted by its value. */
+  readonly text?: (row: NameView) => string;
 }
 
 const windowSpread =
@@ -119,10 +122,18 @@ export const COLUMNS: readonly ColumnKind[] = [
     span: 'window',
     rank: 4,
     value: (row, { eventBits }) =>
-      row.windowExits > 0 && (eventBits & (1 << WAIT)) !== 0
-        ? row.windowWaitNs / row.windowExits
-        : undefined,
+      row.windowExits > 0 && (eventBits & (1 << WAIT)) !== 0 ? row.windowWaitNs / row.windowExits : undefined,
     show: 'time',
+  },
+  {
+    id: 'behind',
+    title: 'waited behind',
+    meaning: 'whose tasks had the thread while these were ready for 1 ms and more, the longest',
+    span: 'window',
+    rank: 4.5,
+    value: (row) => row.windowBehind[0]?.ns,
+    show: 'text',
+    text: (row) => row.windowBehind[0]?.behind ?? '-',
   },
   {
     id: 'requests',
@@ -208,9 +219,15 @@ export interface Column extends ColumnKind {
 
 /** So that columns do not change their width with every refresh. */
 const WIDTH_MIN = 7;
+const TEXT_WIDTH = 20;
 
 /** A column's cells for these rows, all in one unit. */
 export function columnOf(kind: ColumnKind, rows: readonly NameView[], view: View): Column {
+  const { text } = kind;
+  if (text !== undefined) {
+    const texts = rows.map((row) => shorten(text(row), TEXT_WIDTH));
+    return { ...kind, heading: kind.title, width: TEXT_WIDTH, cells: texts };
+  }
   const values = rows.map((row) => kind.value(row, view));
   const known = values.filter((value) => value !== undefined);
   const unit = kind.show === 'time' ? unitFor(known) : undefined;

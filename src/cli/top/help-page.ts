@@ -31,7 +31,9 @@ export function helpPage(): Line[] {
     EMPTY,
     ...rows(COLUMNS.map(({ title, meaning, span }) => [title, `${meaning}, ${spans[span]}`])),
     EMPTY,
-    line(' Times are CPU time, except wait. p50, p99 and max since the start are of the tasks seen since top began,'),
+    line(
+      ' Times are CPU time, except wait. p50, p99 and max since the start are of the tasks seen since top began,',
+    ),
     line(' and of those still in the ring before (the last 16,384 of a thread).'),
   ];
 }

@@ -1,58 +1,65 @@
-/**
- * Who has a thread now, and since when. A task keeps the thread's words when the loop goes to sleep after it, so the
- * words are read together with those of the native boundaries (native/boundary.c), which know whether JavaScript runs:
- *
- *     T_CHARGING 1                        the current task's JavaScript (the thread's own task: nobody's)
- *     T_CHARGING 2                        nobody's JavaScript, since the last reading
- *     T_CHARGING 0, last reading began a stretch of JavaScript      nobody's JavaScript, since then
- *     T_CHARGING 0, otherwise             the event loop, or idle, since the last reading
- */
-import {
-  K_F64_ID,
-  K_NAME,
-  T_CHARGING,
-  T_CURRENT,
-  T_F64_NATIVE,
-  T_F64_SINCE,
-  T_ROOT,
-  T_TID,
-  TASK_BYTES,
-} from '../../core/layout.ts';
-import { NATIVE_NOW, NATIVE_SECTION } from '../../node/addon.ts';
-import { CHARGING_NOBODY } from '../../node/carrier.ts';
-import { wordsOf } from '../reader.ts';
+/** Who has a thread now, and what of its time is in no book yet. */
+import { CPU_CLOCK, TASK_CLOCK } from '../../core/events.ts';
+import { WHO_LATE, WHO_LOOP, WHO_TASK, runningOf } from '../../core/blockages.ts';
+import { newestSwitch } from '../../core/last-switches.ts';
+import { T_CURRENT, T_F64_CHARGEABLE, T_F64_LAST, T_F64_NATIVE, T_ROOT, T_TID } from '../../core/layout.ts';
+import { NATIVE_NOW } from '../../core/outside.ts';
 import type { RegionReader, Words } from '../reader.ts';
 
+export type HolderKind = 'task' | 'late' | 'nobody' | 'loop' | 'idle';
+
 export interface Holder {
-  readonly kind: 'task' | 'nobody' | 'loop';
-  /** The task's; empty for the others. */
+  readonly kind: HolderKind;
+  /** The task's; of late work that of the task that is gone. Empty for the others. */
   readonly name: string;
-  readonly id: number;
+  readonly id: number | undefined;
   /** CLOCK_MONOTONIC. */
   readonly sinceNs: number;
   /** The OS's thread id, 0 when unknown. */
   readonly tid: number;
+  /** When the thread's time was last accounted for. */
+  readonly readingNs: number;
 }
 
 export function holderOf(reader: RegionReader, slot: Words): Holder {
+  const readingNs = slot.f64[T_F64_NATIVE + NATIVE_NOW]!;
+  const tid = slot.i32[T_TID]!;
+  const running = runningOf(slot);
+  if (running === undefined)
+    return { kind: 'idle', name: '', id: undefined, sinceNs: readingNs, tid, readingNs };
+  const { id, name, sinceNs } = running;
+  const isRoot = slot.i32[T_CURRENT] === slot.i32[T_ROOT];
+  const kind = running.kind === WHO_TASK && isRoot ? 'nobody' : kindOf(running.kind);
+  const text = kind === 'task' || kind === 'late' ? reader.name(name ?? -1) : '';
+  return { kind, name: text, id, sinceNs, tid, readingNs };
+}
+
+function kindOf(who: number): HolderKind {
+  if (who === WHO_TASK) return 'task';
+  if (who === WHO_LATE) return 'late';
+  return who === WHO_LOOP ? 'loop' : 'nobody';
+}
+
+/**
+ * What has been found chargeable to whoever was given the thread last, and not been booked: that happens with the next
+ * switch.
+ */
+export interface Pending {
+  /** The task's; undefined: it is nobody's or late work. */
+  readonly name: string | undefined;
+  readonly wallNs: number;
+  readonly cpuNs: number;
+}
+
+export function pendingOf(reader: RegionReader, slot: Words): Pending {
   const { i32, f64 } = slot;
-  const readingNs = f64[T_F64_NATIVE + NATIVE_NOW]!;
-  const sectionNs = f64[T_F64_NATIVE + NATIVE_SECTION]!;
-  const other = (kind: 'nobody' | 'loop', sinceNs: number): Holder => {
-    return { kind, name: '', id: 0, sinceNs, tid: i32[T_TID]! };
-  };
-  if (i32[T_CHARGING] === CHARGING_NOBODY) return other('nobody', readingNs);
-  if (i32[T_CHARGING] === 0) return other(readingNs === sectionNs ? 'nobody' : 'loop', readingNs);
-  // A task that went on after a pause has been the current one all the while: it has the thread since the stretch began.
-  const sinceNs = Math.max(f64[T_F64_SINCE]!, sectionNs);
-  const current = i32[T_CURRENT]!;
-  if (current <= 0 || current > reader.layout.tasks || current === i32[T_ROOT]) return other('nobody', sinceNs);
-  const task = wordsOf(TASK_BYTES);
-  reader.readInto(task.u8, reader.layout.tasksAt + (current - 1) * TASK_BYTES, TASK_BYTES);
+  const since = (event: number): number =>
+    Math.max(0, f64[T_F64_CHARGEABLE + event]! - f64[T_F64_LAST + event]!);
+  const newest = newestSwitch(slot);
+  const isTask = newest?.id !== undefined && i32[T_CURRENT] !== i32[T_ROOT];
   return {
-    ...other('nobody', sinceNs),
-    kind: 'task',
-    name: reader.name(task.i32[K_NAME]!),
-    id: task.f64[K_F64_ID]!,
+    name: isTask ? reader.name(newest.name) : undefined,
+    wallNs: since(CPU_CLOCK),
+    cpuNs: since(TASK_CLOCK),
   };
 }

@@ -21,18 +21,26 @@ export function press(state: State, key: string, choices: Choices): State | 'qui
   if (key === ' ' || key === 'p') return { ...state, isFrozen: !state.isFrozen };
   if (state.page === 'help') return { ...state, page: state.cameFrom };
   if (key === '?' || key === 'h') return { ...state, page: 'help', cameFrom: state.page };
-  if (state.page === 'task') return isBack(key) ? { ...state, page: 'name' } : state;
-  const steps = stepsOf(key, choices.pageRows);
-  if (state.page === 'name') return inName(state, key, { steps, tasks: choices.tasks });
-  if (steps !== undefined) return { ...state, selected: moved(choices.rows, state.selected, steps) };
-  return inTable(state, key, choices);
+  return PAGES[state.page](state, key, choices);
 }
+
+type Pressed = (state: State, key: string, choices: Choices) => State;
+
+const PAGES: Readonly<Record<'table' | 'name' | 'task', Pressed>> = {
+  table: inTable,
+  name: inName,
+  task: (state, key) => (isBack(key) ? { ...state, page: 'name' } : state),
+};
 
 function typing(state: State, key: string, typed: string): State {
   if (key === 'ENTER' || key === 'KP_ENTER') return { ...state, typed: undefined };
   if (key === 'ESCAPE') return { ...state, typed: undefined, filter: '' };
   const text =
-    key === 'BACKSPACE' || key === 'DELETE' ? typed.slice(0, -1) : key === 'CTRL_U' ? '' : typed + printed(key);
+    key === 'BACKSPACE' || key === 'DELETE'
+      ? typed.slice(0, -1)
+      : key === 'CTRL_U'
+        ? ''
+        : typed + printed(key);
   return { ...state, typed: text, filter: text, selected: undefined };
 }
 
@@ -42,38 +50,42 @@ function printed(key: string): string {
 }
 
 function inTable(state: State, key: string, choices: Choices): State {
-  switch (key) {
-    case '/':
-      return { ...state, typed: state.filter };
-    case 'ESCAPE':
-      return { ...state, filter: '' };
-    case '<':
-    case 'LEFT':
-      return { ...state, sorting: sortedBy(state.sorting, -1, choices.sortable) };
-    case '>':
-    case 'RIGHT':
-      return { ...state, sorting: sortedBy(state.sorting, 1, choices.sortable) };
-    case 'r':
-    case 'R':
-      return { ...state, sorting: { ...state.sorting, isReversed: !state.sorting.isReversed } };
-    case 'P':
-      return { ...state, byProcess: !state.byProcess, selected: undefined };
-    case 'ENTER':
-    case 'KP_ENTER': {
-      const selected = choices.rows[positionOf(choices.rows, state.selected)];
-      return selected === undefined ? state : { ...state, page: 'name', selected, selectedTask: undefined };
-    }
-    default:
-      return state;
-  }
+  const steps = stepsOf(key, choices.pageRows);
+  if (steps !== undefined) return { ...state, selected: moved(choices.rows, state.selected, steps) };
+  return TABLE_KEYS.get(key)?.(state, choices) ?? state;
 }
 
-function inName(
-  state: State,
-  key: string,
-  { steps, tasks }: { steps: number | undefined; tasks: readonly string[] },
-): State {
+const sortBy =
+  (step: number) =>
+  (state: State, { sortable }: Choices): State => ({
+    ...state,
+    sorting: sortedBy(state.sorting, step, sortable),
+  });
+const reverse = ({ sorting, ...state }: State): State => {
+  return { ...state, sorting: { ...sorting, isReversed: !sorting.isReversed } };
+};
+const openName = (state: State, { rows }: Choices): State => {
+  const selected = rows[positionOf(rows, state.selected)];
+  return selected === undefined ? state : { ...state, page: 'name', selected, selectedTask: undefined };
+};
+
+const TABLE_KEYS: ReadonlyMap<string, (state: State, choices: Choices) => State> = new Map([
+  ['/', (state: State): State => ({ ...state, typed: state.filter })],
+  ['ESCAPE', (state: State): State => ({ ...state, filter: '' })],
+  ['<', sortBy(-1)],
+  ['LEFT', sortBy(-1)],
+  ['>', sortBy(1)],
+  ['RIGHT', sortBy(1)],
+  ['r', reverse],
+  ['R', reverse],
+  ['P', (state: State): State => ({ ...state, byProcess: !state.byProcess, selected: undefined })],
+  ['ENTER', openName],
+  ['KP_ENTER', openName],
+]);
+
+function inName(state: State, key: string, { tasks, pageRows }: Choices): State {
   if (isBack(key)) return { ...state, page: 'table' };
+  const steps = stepsOf(key, pageRows);
   if (steps !== undefined) return { ...state, selectedTask: moved(tasks, state.selectedTask, steps) };
   const isEnter = key === 'ENTER' || key === 'KP_ENTER';
   const selectedTask = tasks[positionOf(tasks, state.selectedTask)];

@@ -27,6 +27,7 @@ export function namePage({ view, row, tasks }: Details, state: State, { width, h
     line([' CPU time of one task', 'heading'], [', since the start', 'dim']),
     ...histogramLines(view.costs.get(row.key) ?? [], width),
     EMPTY,
+    ...behindLines(row),
   ];
   const foot = line([' Esc back  up down Enter one task  space freeze  ? help  q quit', 'dim']);
   const room = Math.max(2, height - head.length - 1);
@@ -47,7 +48,10 @@ function summaryOf(view: View, row: NameView): string {
 /** One line per event: the sum over ended and live tasks, the mean of the ended, and quantiles where they are kept. */
 function eventLines(view: View, row: NameView): Line[] {
   const titles = ['sum', 'mean', 'p50', 'p90', 'p99', 'max'];
-  const heading = line([` ${'event'.padEnd(18)}${titles.map((title) => title.padStart(13)).join('')}`, 'heading']);
+  const heading = line([
+    ` ${'event'.padEnd(18)}${titles.map((title) => title.padStart(13)).join('')}`,
+    'heading',
+  ]);
   const rows = view.events.map((event) => {
     const spread = row.allSpread(event.id);
     const shown = (value: number | undefined): string =>
@@ -57,6 +61,21 @@ function eventLines(view: View, row: NameView): Line[] {
     return line(` ${event.name.padEnd(18)}${cells.map(shown).join('')}`);
   });
   return [heading, ...rows];
+}
+
+const BEHIND_MAX = 5;
+
+/** Whom its tasks waited behind since the start. */
+function behindLines({ allBehind }: NameView): Line[] {
+  if (allBehind.length === 0) return [];
+  const rows = allBehind
+    .slice(0, BEHIND_MAX)
+    .map(({ behind, count: times, ns }) =>
+      line(
+        ` ${shorten(behind, 50).padEnd(52)}${count(times).padStart(10)} times ${time(ns).padStart(13)} at most`,
+      ),
+    );
+  return [line([' waited behind', 'heading'], [', 1 ms and more, since the start', 'dim']), ...rows, EMPTY];
 }
 
 export function valueText({ unit }: CountedEvent, value: number): string {

@@ -36,9 +36,6 @@ export class Observer {
     const [sentence] = this.#refused.values();
     if (this.#processes.size === 0 && sentence !== undefined)
       throw new TaskperfError('EINVAL', sentence, target.title);
-    this.#drain();
-    this.#windowSpreads.reset();
-    this.#look();
   }
 
   /** Between refreshes, so that no ring runs over. How full the fullest was, 0 to 1. */
@@ -47,10 +44,12 @@ export class Observer {
     return this.#drain();
   }
 
-  /** What there is to see now; the next window begins. */
+  /** What there is to see now; the next window begins. The first time there is no window yet. */
   refresh(): View {
     this.poll();
     this.#look();
+    // The rings hold what happened before anybody looked.
+    if (this.#books.windowNs === undefined) this.#windowSpreads.reset();
     const view = viewOf(this.#books, {
       byProcess: this.#byProcess,
       windowSpreads: this.#windowSpreads.groups,

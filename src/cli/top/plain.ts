@@ -19,6 +19,7 @@ export async function runPlain(
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   process.once('SIGINT', abort).once('SIGTERM', abort);
+  observer.refresh();
   try {
     for (let printed = 0; printed !== options.iterations && !stop.signal.aborted; printed++) {
       await pause(options.delayMs, stop.signal);

@@ -1,15 +1,15 @@
 /**
- * What the task that has a thread has used of the CPU since it was given it: in no book before it gives the thread up.
- * The kernel says from outside what the thread has used in all (/proc/PID/task/TID/schedstat). Between two looks that
- * is the task's, as far as it had the thread; where the kernel does not say, time is taken for CPU time.
+ * What the task that has a thread has used of the CPU since the thread's time was last accounted for: in no word of the
+ * region. The kernel says from outside what the thread has used in all (/proc/PID/task/TID/schedstat). Between two looks
+ * that is the task's, as far as it had the thread; where the kernel does not say, time is taken for CPU time.
  */
 import fs from 'node:fs';
 import type { Holder } from './holder.ts';
 
 interface Seen {
   readonly atNs: number;
-  readonly threadNs: number;
-  readonly sinceNs: number;
+  readonly threadNs: number | undefined;
+  readonly readingNs: number;
   readonly usedNs: number;
 }
 
@@ -21,20 +21,18 @@ export class Running {
     this.#pid = pid;
   }
 
-  cpuNs(thread: number, holder: Holder | undefined, atNs: number): number {
-    if (holder === undefined || holder.kind === 'loop') {
-      this.#seen.delete(thread);
-      return 0;
-    }
-    const { sinceNs } = holder;
+  /** Since the last reading. To be asked at every look, whoever has the thread. */
+  cpuNs(thread: number, { readingNs, tid }: Holder, atNs: number): number {
     const seen = this.#seen.get(thread);
-    const heldNs = Math.max(0, atNs - sinceNs);
-    const threadNs = this.#threadCpuNs(holder.tid);
-    const passedNs = seen === undefined ? heldNs : Math.min(atNs - seen.atNs, heldNs);
-    const gainedNs = seen === undefined || threadNs === undefined ? passedNs : threadNs - seen.threadNs;
-    const beforeNs = seen?.sinceNs === sinceNs ? seen.usedNs : 0;
-    const usedNs = beforeNs + Math.min(Math.max(gainedNs, 0), passedNs);
-    this.#seen.set(thread, { atNs, threadNs: threadNs ?? 0, sinceNs, usedNs });
+    const threadNs = this.#threadCpuNs(tid);
+    const sinceNs = Math.max(0, atNs - readingNs);
+    const isSame = seen?.readingNs === readingNs;
+    const passedNs = isSame ? atNs - seen.atNs : sinceNs;
+    const isKnown = threadNs !== undefined && seen?.threadNs !== undefined;
+    // In a window with a reading in it the thread may have used some of its CPU time before that.
+    const gainedNs = isKnown ? Math.min(threadNs - seen.threadNs, passedNs) : passedNs;
+    const usedNs = Math.min((isSame ? seen.usedNs : 0) + Math.max(gainedNs, 0), sinceNs);
+    this.#seen.set(thread, { atNs, threadNs, readingNs, usedNs });
     return usedNs;
   }
 

@@ -46,18 +46,21 @@ export class Screen {
   readonly #terminal: TerminalKit.Terminal;
   readonly #buffer: TerminalKit.ScreenBuffer;
   readonly #attributes: Readonly<Record<Tone, Attributes>>;
+  readonly #events: ScreenEvents;
+  readonly #giveBack = (): void => this.close();
   #isOpen = false;
 
-  constructor(color: boolean, { onKey, onResize }: ScreenEvents) {
+  constructor(color: boolean, events: ScreenEvents) {
     // Loaded for this command only: it takes 30 ms.
     const kit = createRequire(import.meta.url)('terminal-kit') as typeof TerminalKit;
     this.#attributes = color ? COLORS : WITHOUT_COLORS;
     this.#terminal = kit.terminal;
     this.#buffer = new kit.ScreenBuffer({ dst: this.#terminal });
-    this.#terminal.on('key', onKey);
+    this.#events = events;
+    this.#terminal.on('key', events.onKey);
     this.#terminal.on('resize', () => {
       this.#fit();
-      onResize();
+      events.onResize();
     });
   }
 
@@ -67,7 +70,19 @@ export class Screen {
     this.#terminal.hideCursor();
     this.#terminal.grabInput(true);
     this.#fit();
-    process.once('exit', () => this.close());
+    process.once('exit', this.#giveBack);
+    // Before the stack is printed, so that it is not on the screen that goes.
+    process.once('uncaughtExceptionMonitor', this.#giveBack);
+  }
+
+  /** As Ctrl-Z does where the terminal is not ours: until the shell lets the tool go on. */
+  suspend(): void {
+    this.close();
+    process.once('SIGCONT', () => {
+      this.open();
+      this.#events.onResize();
+    });
+    process.kill(process.pid, 'SIGTSTP');
   }
 
   get size(): Size {
@@ -91,6 +106,8 @@ export class Screen {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    process.removeListener('exit', this.#giveBack);
+    process.removeListener('uncaughtExceptionMonitor', this.#giveBack);
     this.#terminal.grabInput(false);
     this.#terminal.hideCursor(false);
     this.#terminal.styleReset();
@@ -99,9 +116,13 @@ export class Screen {
 
   #put({ spans, isSelected }: Line, y: number): void {
     const inverse = isSelected ? { inverse: true } : {};
-    if (isSelected) this.#buffer.put({ x: 0, y, attr: inverse, wrap: false, dx: 1, dy: 0 }, ' '.repeat(this.size.width));
+    if (isSelected)
+      this.#buffer.put({ x: 0, y, attr: inverse, wrap: false, dx: 1, dy: 0 }, ' '.repeat(this.size.width));
     for (const { at, text, tone } of spans)
-      this.#buffer.put({ x: at, y, attr: { ...this.#attributes[tone], ...inverse }, wrap: false, dx: 1, dy: 0 }, text);
+      this.#buffer.put(
+        { x: at, y, attr: { ...this.#attributes[tone], ...inverse }, wrap: false, dx: 1, dy: 0 },
+        text,
+      );
   }
 
   #fit(): void {

@@ -30,8 +30,11 @@ import {
 import { visitLiveTasks } from '../live.ts';
 import { threadName } from '../reader.ts';
 import type { RegionReader, Words } from '../reader.ts';
-import { holderOf } from './holder.ts';
-import type { Holder } from './holder.ts';
+import { blockagesOf } from '../../core/blockages.ts';
+import type { Blockage } from '../../core/blockages.ts';
+import { BEHIND_LOOP, BEHIND_NOBODY, waitPairsOf } from '../../core/behind.ts';
+import { holderOf, pendingOf } from './holder.ts';
+import type { Holder, Pending } from './holder.ts';
 import type { Running } from './running.ts';
 
 /**
@@ -53,6 +56,23 @@ export interface ThreadBooks {
   readonly idle: Float64Array;
   /** Who has the thread; undefined once the thread or its process has ended. */
   readonly holder: HeldThread | undefined;
+  readonly pending: Pending;
+  /** The longest stretches of JavaScript, with names. */
+  readonly blockages: readonly NamedBlockage[];
+}
+
+export interface NamedBlockage extends Blockage {
+  /** Empty when it was no task's. */
+  readonly by: string;
+}
+
+/** Tasks of one name that waited behind those of another. */
+export interface WaitedBehind {
+  readonly waiting: string;
+  readonly behind: string;
+  count: number;
+  /** At most: of those that an event began the moment they became ready is not known. */
+  ns: number;
 }
 
 export interface HeldThread extends Holder {
@@ -92,19 +112,23 @@ export interface Snapshot {
   readonly isPartial: boolean;
   readonly threads: readonly ThreadBooks[];
   readonly names: ReadonlyMap<string, NameBooks>;
+  /** By both names. */
+  readonly waits: ReadonlyMap<string, WaitedBehind>;
 }
 
 export function takeSnapshot(reader: RegionReader, atNs: number, running: Running | undefined): Snapshot {
   reader.refresh();
   const { i32, f64 } = reader.header;
   const names = new Map<string, NameBooks>();
+  const waits = new Map<string, WaitedBehind>();
   const threads: ThreadBooks[] = [];
   const isPartial = i32[H_TASKS_USED]! > LIVE_SCAN_MAX;
   for (let index = 0; index < reader.threadsUsed; index++) {
     const slot = reader.thread(index);
     if (slot === undefined) continue;
     addTotals(reader, index, names);
-    threads.push(booksOf(slot, index, running && heldThread(reader, slot, running)));
+    addWaits(reader, slot, waits);
+    threads.push(booksOf(reader, slot, { index, holder: running && heldThread(reader, slot, running) }));
   }
   if (!isPartial) {
     visitLiveTasks(reader, atNs, (task) => {
@@ -112,9 +136,11 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
       for (let event = 0; event < EVENT_LINES; event++) values[event]! += task.values[event]!;
     });
   }
-  for (const { index, holder } of threads) {
-    const cpuNs = running?.cpuNs(index, holder, atNs) ?? 0;
-    if (holder?.kind === 'task') booksOfName(names, holder.name).values[TASK_CLOCK]! += cpuNs;
+  for (const { index, holder, pending } of threads) {
+    if (pending.name !== undefined) booksOfName(names, pending.name).values[TASK_CLOCK]! += pending.cpuNs;
+    if (holder === undefined || running === undefined) continue;
+    const cpuNs = running.cpuNs(index, holder, atNs);
+    if (holder.kind === 'task') booksOfName(names, holder.name).values[TASK_CLOCK]! += cpuNs;
   }
   return {
     atNs,
@@ -128,6 +154,7 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
     isPartial,
     threads,
     names,
+    waits,
   };
 }
 
@@ -136,7 +163,11 @@ function heldThread(reader: RegionReader, slot: Words, running: Running): HeldTh
   return { ...holder, isOnCpu: running.isOnCpu(holder.tid) };
 }
 
-function booksOf(slot: Words, index: number, holder: HeldThread | undefined): ThreadBooks {
+function booksOf(
+  reader: RegionReader,
+  slot: Words,
+  { index, holder }: { index: number; holder: HeldThread | undefined },
+): ThreadBooks {
   const line = (at: number): Float64Array => slot.f64.subarray(at, at + EVENT_LINES);
   const isLive = slot.i32[T_STATE] === THREAD_LIVE;
   return {
@@ -150,7 +181,27 @@ function booksOf(slot: Words, index: number, holder: HeldThread | undefined): Th
     loop: line(T_F64_LOOP),
     idle: line(T_F64_IDLE),
     holder: isLive ? holder : undefined,
+    pending: pendingOf(reader, slot),
+    blockages: blockagesOf(slot).map((one) => {
+      return { ...one, by: one.name === undefined ? '' : reader.name(one.name) };
+    }),
   };
+}
+
+function addWaits(reader: RegionReader, slot: Words, waits: Map<string, WaitedBehind>): void {
+  for (const pair of waitPairsOf(slot)) {
+    const [waiting, behind] = [reader.name(pair.waiting), behindText(reader, pair.behind)];
+    const key = `${waiting}\n${behind}`;
+    let row = waits.get(key);
+    if (row === undefined) waits.set(key, (row = { waiting, behind, count: 0, ns: 0 }));
+    row.count += pair.count;
+    row.ns += pair.atMostNs;
+  }
+}
+
+function behindText(reader: RegionReader, behind: number): string {
+  if (behind === BEHIND_NOBODY) return '(no task)';
+  return behind === BEHIND_LOOP ? '(event loop)' : reader.name(behind);
 }
 
 function addTotals(reader: RegionReader, thread: number, names: Map<string, NameBooks>): void {

@@ -1,7 +1,7 @@
 /** The main page: threads, then one row per name. */
 import { count, grouped, shorten } from '../units.ts';
 import { COLUMNS, columnOf, rowsOf } from './columns.ts';
-import type { Column, ColumnKind, Sorting } from './columns.ts';
+import type { Column, ColumnId, ColumnKind, Sorting } from './columns.ts';
 import { positionOf } from './keys.ts';
 import { EMPTY, line } from './lines.ts';
 import type { Line, Span } from './lines.ts';
@@ -33,7 +33,10 @@ export function tablePage(view: View, state: State, size: Size & { blockedNs: nu
   const rows = rowsOf(view, state.sorting, state.filter);
   const tableRows = Math.max(1, height - head.length - foot.length - 3);
   const body = tableLines(view, { rows, state, width, rowsMax: tableRows });
-  const filler = Array.from({ length: Math.max(0, height - head.length - foot.length - body.length) }, () => EMPTY);
+  const filler = Array.from(
+    { length: Math.max(0, height - head.length - foot.length - body.length) },
+    () => EMPTY,
+  );
   return [...head, ...body, ...filler, ...foot];
 }
 
@@ -56,12 +59,21 @@ export function pageRowsOf({ height }: Size): number {
 
 /** The columns that are shown at this width, without the name. */
 export function shownColumns(view: View, rows: readonly NameView[], width: number): Column[] {
-  const kinds = COLUMNS.filter(({ id }) => id !== 'pid' || view.byProcess);
-  const sized = kinds.map((kind) => columnOf(kind, rows, view));
-  const kept = [...sized].sort((a, b) => a.rank - b.rank);
-  const used = (): number => kept.reduce((sum, column) => sum + column.width + GAP, 1);
-  while (kept.length > 1 && used() + NAME_WIDTH_MIN > width) kept.pop();
-  return sized.filter((column) => kept.includes(column));
+  const sized = COLUMNS.filter(({ id }) => isOffered(id, view)).map((kind) => columnOf(kind, rows, view));
+  const kept = new Set<Column>();
+  let used = 1 + NAME_WIDTH_MIN;
+  for (const column of [...sized].sort((a, b) => a.rank - b.rank)) {
+    if (used + column.width + GAP > width) continue;
+    used += column.width + GAP;
+    kept.add(column);
+  }
+  return sized.filter((column) => kept.has(column));
+}
+
+function isOffered(id: ColumnId, view: View): boolean {
+  if (id === 'pid') return view.byProcess;
+  // Once anybody has waited behind anybody, so that columns do not come and go.
+  return id !== 'behind' || view.names.some(({ allBehind }) => allBehind.length > 0);
 }
 
 interface TableParts {
@@ -86,7 +98,12 @@ function tableLines(view: View, { rows, state, width, rowsMax }: TableParts): Li
     return { spans, isSelected: state.page === 'table' && from + i === chosen };
   });
   const total = { spans: rowSpans('total', rows.length, drawn, 'bold'), isSelected: false };
-  return [groupLine(view, drawn), headingLine(state.sorting, drawn), ...body, ...(rows.length > 1 ? [total] : [])];
+  return [
+    groupLine(view, drawn),
+    headingLine(state.sorting, drawn),
+    ...body,
+    ...(rows.length > 1 ? [total] : []),
+  ];
 }
 
 interface Drawn {
@@ -108,24 +125,33 @@ function rowSpans(name: string, index: number, drawn: Drawn, tone: Span['tone'] 
   return [
     { at: 1, text: shorten(name, drawn.nameWidth), tone },
     ...placed(drawn).map(({ column, at }): Span => {
-      return { at, text: column.cells[index]!.padStart(column.width), tone };
+      return { at, text: aligned(column, column.cells[index]!, column.width), tone };
     }),
   ];
+}
+
+/** Numbers stand at the right, texts at the left. */
+function aligned({ show }: ColumnKind, text: string, width: number): string {
+  return show === 'text' ? text.padEnd(width) : text.padStart(width);
 }
 
 /** Over the headings: which of them speak of the last window and which of all the time. */
 function groupLine(view: View, drawn: Drawn): Line {
   const places = placed(drawn);
-  const over = (span: ColumnKind['span'], text: string): Span[] => {
+  const over = (span: ColumnKind['span'], text: string, short: string): Span[] => {
     const own = places.filter(({ column }) => column.span === span);
     if (own.length === 0) return [];
     const from = own[0]!.at;
-    const to = own.at(-1)!.at + own.at(-1)!.column.width;
-    const room = to - from - text.length - 2;
-    const rule = room < 2 ? text.slice(0, to - from) : ` ${text} `.padStart(text.length + 2 + (room >> 1), '─').padEnd(to - from, '─');
-    return [{ at: from, text: rule, tone: 'dim' }];
+    const width = own.at(-1)!.at + own.at(-1)!.column.width - from;
+    return [{ at: from, text: ruled(text.length + 4 > width ? short : text, width), tone: 'dim' }];
   };
-  return { isSelected: false, spans: [...over('window', windowText(view)), ...over('start', 'since the start')] };
+  const spans = [...over('window', windowText(view), 'window'), ...over('start', 'since the start', 'start')];
+  return { isSelected: false, spans };
+}
+
+function ruled(text: string, width: number): string {
+  const room = Math.max(0, width - text.length - 2);
+  return `${'─'.repeat(room >> 1)} ${text} ${'─'.repeat(room - (room >> 1))}`.slice(0, width);
 }
 
 /** The column that rows are sorted by has an arrow. */
@@ -133,18 +159,28 @@ function headingLine({ id, isReversed }: Sorting, drawn: Drawn): Line {
   const arrow = isReversed ? '▲' : '▼';
   const spans = placed(drawn).map(({ column, at }): Span => {
     const isSorted = column.id === id;
+    const tone = isSorted ? 'bold' : 'heading';
+    if (column.show === 'text') {
+      const text = isSorted ? `${column.heading}${arrow}` : column.heading;
+      return { at, text: text.padEnd(column.width), tone };
+    }
     const text = isSorted ? arrow + column.heading : column.heading;
-    return { at: at - 1, text: text.padStart(column.width + 1), tone: isSorted ? 'bold' : 'heading' };
+    return { at: at - 1, text: text.padStart(column.width + 1), tone };
   });
   const name = id === 'name' ? `name ${isReversed ? '▲' : '▼'}` : 'name';
-  return { isSelected: false, spans: [{ at: 1, text: name, tone: id === 'name' ? 'bold' : 'heading' }, ...spans] };
+  return {
+    isSelected: false,
+    spans: [{ at: 1, text: name, tone: id === 'name' ? 'bold' : 'heading' }, ...spans],
+  };
 }
 
 function titleLine(view: View, { isFrozen }: State, width: number): Line {
   const { processes, title } = view;
   const pids = processes.map(({ pid }) => pid);
   const who =
-    pids.length === 1 ? `pid ${pids[0]}, Node ${processes[0]!.node}` : `${pids.length} processes from pid ${pids[0]}`;
+    pids.length === 1
+      ? `pid ${pids[0]}, Node ${processes[0]!.node}`
+      : `${pids.length} processes from pid ${pids[0]}`;
   const state = isFrozen ? 'FROZEN ' : '';
   const text = `taskperf top: ${title}`;
   const room = width - [...who].length - state.length - 6;
@@ -160,8 +196,13 @@ function summaryLine(view: View): Line {
   const text = ` ${rate} req/s, ${count(total.live)} live, ${count(total.exits)} requests since the start; tasks use ${cpu} % CPU`;
   if (ended.length === 0) return line(text);
   const all = ended.length === processes.length;
-  const gone = all ? 'has ended; this is its last state' : `${count(ended.length)} of ${processes.length} processes have ended`;
-  return line([` ! ${all ? (processes.length === 1 ? `process ${processes[0]!.pid} ` : 'every process ') : ''}${gone}`, 'alarm']);
+  const gone = all
+    ? 'has ended; this is its last state'
+    : `${count(ended.length)} of ${processes.length} processes have ended`;
+  return line([
+    ` ! ${all ? (processes.length === 1 ? `process ${processes[0]!.pid} ` : 'every process ') : ''}${gone}`,
+    'alarm',
+  ]);
 }
 
 function footLines(view: View, state: State, width: number): Line[] {
@@ -175,8 +216,11 @@ function footLines(view: View, state: State, width: number): Line[] {
 
 function noteLines(view: View, width: number): Line[] {
   const notes = [...view.notes];
-  for (const { pid, off } of view.processes) if (off !== '') notes.push(`taskperf switched itself off in process ${pid}: ${off}`);
-  if (view.isPartial) notes.push('~ more live tasks than can be looked at one by one: CPU of a task counts when it ends');
-  if (view.lostExits > 0) notes.push(`${count(view.lostExits)} ended too fast to be read: they miss in p50, p99 and max`);
+  for (const { pid, off } of view.processes)
+    if (off !== '') notes.push(`taskperf switched itself off in process ${pid}: ${off}`);
+  if (view.isPartial)
+    notes.push('~ more live tasks than can be looked at one by one: CPU of a task counts when it ends');
+  if (view.lostExits > 0)
+    notes.push(`${count(view.lostExits)} ended too fast to be read: they miss in p50, p99 and max`);
   return notes.map((note) => line([` ${shorten(note, width - 2)}`, 'bold']));
 }

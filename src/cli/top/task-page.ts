@@ -12,7 +12,10 @@ import type { Size } from './table-page.ts';
 export function taskPage({ view, row, tasks }: Details, state: State, { width, height }: Size): Line[] {
   const task = tasks?.oldest.find(({ key }) => key === state.selectedTask);
   const id = state.selectedTask?.split(' ')[1] ?? '';
-  const title = line([` ${shorten(`${row.name} #${id}`, width - 2)}`, 'bold'], [state.isFrozen ? '  FROZEN' : '', 'alarm']);
+  const title = line(
+    [` ${shorten(`${row.name} #${id}`, width - 2)}`, 'bold'],
+    [state.isFrozen ? '  FROZEN' : '', 'alarm'],
+  );
   const foot = line([' Esc back  space freeze  ? help  q quit', 'dim']);
   const body =
     task === undefined
@@ -34,4 +37,3 @@ export function taskPage({ view, row, tasks }: Details, state: State, { width, h
   const filler = Array.from({ length: Math.max(0, height - lines.length - 1) }, () => EMPTY);
   return [...lines, ...filler, foot];
 }
-

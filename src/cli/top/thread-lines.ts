@@ -16,7 +16,9 @@ export interface ThreadLayout {
 const NAME_WIDTH_MAX = 24;
 /** Of "tasks other loop gc idle", shown where there is room. */
 const PERCENT_WIDTH = 6;
-const PERCENT_HEADING = ['tasks', 'other', 'loop', 'GC', 'idle%'].map((one) => one.padStart(PERCENT_WIDTH)).join('');
+const PERCENT_HEADING = ['tasks', 'other', 'loop', 'GC', 'idle%']
+  .map((one) => one.padStart(PERCENT_WIDTH))
+  .join('');
 const WIDE = 110;
 
 export function threadLines(view: View, layout: ThreadLayout): Line[] {
@@ -43,7 +45,7 @@ export function threadLines(view: View, layout: ThreadLayout): Line[] {
         { at: 1, text: name, tone: 'plain' },
         ...barSpans(thread, barAt, barWidth),
         ...(isWide ? percentSpans(thread, percentAt) : []),
-        holderSpan(thread.holder, { at: holderAt, width: layout.width, blockedNs: layout.blockedNs }),
+        holderSpan(thread, { at: holderAt, width: layout.width, blockedNs: layout.blockedNs }),
       ],
     };
   });
@@ -66,7 +68,10 @@ export function windowText({ windowNs }: View): string {
 }
 
 /** Where there is no room for all: those that are blocked, then the busiest. */
-function foremost(threads: readonly ThreadView[], { rowsMax, blockedNs }: ThreadLayout): readonly ThreadView[] {
+function foremost(
+  threads: readonly ThreadView[],
+  { rowsMax, blockedNs }: ThreadLayout,
+): readonly ThreadView[] {
   if (threads.length <= rowsMax) return threads;
   const rank = (thread: ThreadView): number =>
     isBlocked(thread.holder, blockedNs) ? 2 : 1 - (thread.share?.idle ?? 1);
@@ -94,32 +99,35 @@ function percentSpans({ share }: ThreadView, at: number): Span[] {
   });
 }
 
-/** Is JavaScript running for so long that nothing else gets its turn? */
+/** Has it had the thread for so long that nothing else gets its turn? */
 export function isBlocked(holder: HolderView | undefined, blockedNs: number): boolean {
-  return (
-    holder !== undefined && (holder.kind === 'task' || holder.kind === 'nobody') && holder.forNs >= blockedNs
-  );
+  return holder !== undefined && holder.kind !== 'idle' && holder.forNs >= blockedNs;
 }
 
-/** "GET /report #8123 for 2.30 s"; with a mark and in red once over the limit. */
-export function holderText(holder: HolderView): string {
-  const { kind, task, forNs, isOnCpu } = holder;
+/** "GET /report #8123 for 2.30 s". */
+export function holderText({ kind, task, forNs, isOnCpu }: HolderView): string {
   if (kind === 'idle') return 'idle';
-  if (kind === 'loop') return 'event loop';
-  const who = kind === 'task' ? task : 'JavaScript of no task';
+  const who = kind === 'loop' ? 'event loop' : kind === 'nobody' ? 'JavaScript of no task' : task;
   return `${who} for ${time(forNs)}${isOnCpu === false ? ', asleep' : ''}`;
 }
 
-function holderSpan(
-  holder: HolderView | undefined,
-  { at, width, blockedNs }: { at: number; width: number; blockedNs: number },
-): Span {
+function holderSpan({ holder, blocked }: ThreadView, { at, width, blockedNs }: HolderPlace): Span {
   if (holder === undefined) return { at, text: 'ended', tone: 'dim' };
-  const text = holderText(holder);
-  if (!isBlocked(holder, blockedNs)) {
-    const tone = holder.kind === 'task' ? 'plain' : 'dim';
-    return { at, text: shorten(text, width - at), tone };
-  }
-  // The name may be long: how long it has been is at the end, and shorten() keeps both ends.
-  return { at, text: `! ${shorten(text, width - at - 2)}`, tone: 'alarm' };
+  const room = width - at;
+  // A name may be long: how long it has been is at the end, and shorten() keeps both ends.
+  if (isBlocked(holder, blockedNs))
+    return { at, text: `! ${shorten(holderText(holder), room - 2)}`, tone: 'alarm' };
+  if (blocked !== undefined && blocked.wallNs >= blockedNs)
+    return {
+      at,
+      text: `! ${shorten(`was ${blocked.by} for ${time(blocked.wallNs)}`, room - 2)}`,
+      tone: 'alarm',
+    };
+  return { at, text: shorten(holderText(holder), room), tone: holder.kind === 'task' ? 'plain' : 'dim' };
+}
+
+interface HolderPlace {
+  readonly at: number;
+  readonly width: number;
+  readonly blockedNs: number;
 }

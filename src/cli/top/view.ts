@@ -1,11 +1,11 @@
 /** What there is to see at one moment: numbers only, to be sorted, filtered and drawn; frozen, it is kept as it is. */
 import { EVENT_LINES } from '../../core/layout.ts';
-import { TASK_CLOCK } from '../../core/events.ts';
 import type { Group, Spread } from '../collector.ts';
 import { printable } from '../printable.ts';
 import type { Books, Look, ThreadTime } from './books.ts';
 import type { Costs } from './cost-buckets.ts';
-import type { CountedEvent, NameBooks } from './snapshot.ts';
+import type { HolderKind } from './holder.ts';
+import type { CountedEvent, NameBooks, ThreadBooks, WaitedBehind } from './snapshot.ts';
 
 export type { CountedEvent } from './snapshot.ts';
 
@@ -19,8 +19,8 @@ export interface ProcessView {
 }
 
 export interface HolderView {
-  readonly kind: 'task' | 'nobody' | 'loop' | 'idle';
-  /** "GET /report #8123"; empty unless a task has the thread. */
+  readonly kind: HolderKind;
+  /** "GET /report #8123"; empty unless a task has the thread, or late work of one. */
   readonly task: string;
   readonly forNs: number;
   /** false: it has the thread and sleeps. Undefined: not known. */
@@ -33,6 +33,8 @@ export interface ThreadView {
   /** Shares of the window; undefined before the first has passed. */
   readonly share: ThreadTime | undefined;
   readonly holder: HolderView | undefined;
+  /** The longest stretch of JavaScript that ended in the window. */
+  readonly blocked: { readonly by: string; readonly wallNs: number } | undefined;
 }
 
 export interface NameView {
@@ -49,6 +51,9 @@ export interface NameView {
   windowExits: number;
   windowCpuNs: number;
   windowWaitNs: number;
+  /** Whom its tasks waited behind in the window, and since the start. */
+  windowBehind: WaitedBehind[];
+  allBehind: WaitedBehind[];
   windowSpread: (event: number) => Spread | undefined;
   allSpread: (event: number) => Spread | undefined;
 }
@@ -99,6 +104,11 @@ export function viewOf(books: Books, sources: ViewSources): View {
         rows.set(key, row);
       }
       for (const into of [row, total]) add(into, of, books.nameWindow(pid, name, of));
+      mergeWaits(row.windowBehind, books.waitsInWindow(pid, name));
+      mergeWaits(
+        row.allBehind,
+        [...snapshot.waits.values()].filter(({ waiting }) => waiting === name),
+      );
     }
   }
   return {
@@ -138,6 +148,8 @@ function rowOf(key: string, name: string, pid: number | undefined): NameView {
     windowExits: 0,
     windowCpuNs: 0,
     windowWaitNs: 0,
+    windowBehind: [],
+    allBehind: [],
     windowSpread: () => undefined,
     allSpread: () => undefined,
   };
@@ -155,6 +167,20 @@ function add(row: NameView, books: NameBooks, window: ReturnType<Books['nameWind
   }
 }
 
+/** Adds what another process says; the longest stays first. */
+function mergeWaits(into: WaitedBehind[], more: readonly WaitedBehind[]): void {
+  for (const wait of more) {
+    const behind = printable(wait.behind);
+    const known = into.find((one) => one.behind === behind);
+    if (known === undefined) into.push({ ...wait, behind });
+    else {
+      known.count += wait.count;
+      known.ns += wait.ns;
+    }
+  }
+  into.sort((a, b) => b.ns - a.ns);
+}
+
 function processView({ pid, command, snapshot }: Look): ProcessView {
   return {
     pid,
@@ -166,22 +192,35 @@ function processView({ pid, command, snapshot }: Look): ProcessView {
 }
 
 function threadViews({ pid, snapshot }: Look, books: Books): ThreadView[] {
-  const live = snapshot.threads.filter((thread) => thread.isLive && thread.total[TASK_CLOCK]! >= 0);
+  const windowNs = books.windowNs ?? 0;
+  const live = snapshot.threads.filter((thread) => thread.isLive);
   return live.map((thread) => {
     const time = books.threadWindow(pid, thread);
     const { holder } = thread;
     return {
       pid,
       name: printable(thread.name),
-      share: time === undefined ? undefined : shareOf(time, books.windowNs ?? 0),
+      share: time === undefined ? undefined : shareOf(time, windowNs),
       holder: holder && {
-        kind: holder.kind === 'loop' && holder.isOnCpu !== true ? 'idle' : holder.kind,
-        task: holder.kind === 'task' ? `${printable(holder.name)} #${holder.id}` : '',
+        kind: holder.kind,
+        task: holder.name === '' ? '' : taskText(holder.name, holder.id),
         forNs: Math.max(0, snapshot.atNs - holder.sinceNs),
         isOnCpu: holder.isOnCpu,
       },
+      blocked: blockedIn(thread, snapshot.atNs - windowNs),
     };
   });
+}
+
+function taskText(name: string, id: number | undefined): string {
+  return id === undefined ? `late work of ${printable(name)}` : `${printable(name)} #${id}`;
+}
+
+function blockedIn({ blockages }: ThreadBooks, fromNs: number): ThreadView['blocked'] {
+  const recent = blockages.find(({ beginNs, wallNs }) => beginNs + wallNs > fromNs);
+  if (recent === undefined) return undefined;
+  const { by, id, wallNs } = recent;
+  return { by: by === '' ? 'JavaScript of no task' : taskText(by, id), wallNs };
 }
 
 /** Readings are taken at slightly different moments: the parts are shares of what they sum to, or of the window. */
