@@ -209,10 +209,7 @@ void test('colours, and none with NO_COLOR', { skip: noTmux }, async (t) => {
 });
 
 void test('several sessions: a list to choose from', { skip: noTmux }, async (t) => {
-  const first = await Watched.start(SERVER);
-  t.after(() => first.dispose());
-  const second = await Watched.start(SERVER, { directory: first.directory });
-  t.after(() => second.dispose());
+  const [first] = await Watched.startTwo(t, SERVER);
   const terminal = top(t, first, WIDE);
   await terminal.shows(
     /Running under taskperf:/,

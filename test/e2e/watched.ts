@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { TestContext } from 'node:test';
 import { root } from './run-stat.ts';
 
 export const cli: string = path.join(root, 'dist/cli/main.js');
@@ -14,6 +15,7 @@ export class Watched {
   readonly directory: string;
   readonly env: Record<string, string>;
   readonly #stat: ChildProcess;
+  #ownsDirectory = true;
   port = 0;
   #said = '';
 
@@ -36,6 +38,7 @@ export class Watched {
   static async start(program: string, options: { directory?: string } = {}): Promise<Watched> {
     const directory = options.directory ?? fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-test-'));
     const watched = new Watched([process.execPath, program], directory);
+    watched.#ownsDirectory = options.directory === undefined;
     while (!/listening \d+/.test(watched.#said)) {
       assert.equal(watched.#stat.exitCode, null, 'the program ended before it listened');
       await Promise.race([once(watched.#stat.stdout!, 'data'), once(watched.#stat, 'exit')]);
@@ -66,11 +69,24 @@ export class Watched {
     }
   }
 
+  /** Two programs in one directory, ended with the test. */
+  static async startTwo(t: TestContext, program: string): Promise<[Watched, Watched]> {
+    const first = await Watched.start(program);
+    const started = [first];
+    t.after(async () => {
+      // The first one's directory goes last.
+      for (const one of started.reverse()) await one.dispose();
+    });
+    const second = await Watched.start(program, { directory: first.directory });
+    started.push(second);
+    return [first, second];
+  }
+
   async dispose(): Promise<void> {
     if (this.#stat.exitCode === null && this.#stat.signalCode === null) {
       for (const pid of this.pids()) process.kill(pid, 'SIGKILL');
       await once(this.#stat, 'exit');
     }
-    fs.rmSync(this.directory, { recursive: true, force: true });
+    if (this.#ownsDirectory) fs.rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -75,6 +75,14 @@ export class Books {
     };
   }
 
+  /** CPU time of all tasks of the process in the window. */
+  tasksCpuInWindow(pid: number): number {
+    const before = this.#before.get(pid)?.snapshot;
+    return before === undefined
+      ? 0
+      : Math.max(0, this.#now.get(pid)!.snapshot.tasksCpuNs - before.tasksCpuNs);
+  }
+
   /** Whom tasks of this name waited behind in the window, the longest first. */
   waitsInWindow(pid: number, name: string): WaitedBehind[] {
     const now = this.#now.get(pid)!.snapshot;

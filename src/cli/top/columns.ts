@@ -231,11 +231,13 @@ export function columnOf(kind: ColumnKind, rows: readonly NameView[], view: View
   const values = rows.map((row) => kind.value(row, view));
   const known = values.filter((value) => value !== undefined);
   const unit = kind.show === 'time' ? unitFor(known) : undefined;
-  const cells = values.map((value) => {
+  const cells = values.map((value, i) => {
     if (value === undefined) return '-';
     if (unit !== undefined) return inUnit(value, unit);
     if (kind.id === 'pid') return String(value);
-    return kind.show === 'count' ? count(value) : grouped(value, 1);
+    // What live tasks have used is not in their names.
+    const mark = kind.id === 'cpu' && view.isPartial && rows[i] !== view.total ? '~' : '';
+    return mark + (kind.show === 'count' ? count(value) : grouped(value, 1));
   });
   const heading = unit === undefined ? kind.title : `${kind.title} ${unit.name}`;
   const width = Math.max(WIDTH_MIN, heading.length, ...cells.map((cell) => cell.length));

@@ -219,7 +219,9 @@ function noteLines(view: View, width: number): Line[] {
   for (const { pid, off } of view.processes)
     if (off !== '') notes.push(`taskperf switched itself off in process ${pid}: ${off}`);
   if (view.isPartial)
-    notes.push('~ more live tasks than can be looked at one by one: CPU of a task counts when it ends');
+    notes.push(
+      '~ too many live tasks to look at each: what a task uses is in its row when it ends, in the total at once',
+    );
   if (view.lostExits > 0)
     notes.push(`${count(view.lostExits)} ended too fast to be read: they miss in p50, p99 and max`);
   return notes.map((note) => line([` ${shorten(note, width - 2)}`, 'bold']));

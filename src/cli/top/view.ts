@@ -111,6 +111,8 @@ export function viewOf(books: Books, sources: ViewSources): View {
       );
     }
   }
+  const isPartial = looks.some(({ snapshot }) => snapshot.isPartial);
+  if (isPartial) total.windowCpuNs = looks.reduce((sum, { pid }) => sum + books.tasksCpuInWindow(pid), 0);
   return {
     ...sources,
     atNs: books.atNs,
@@ -121,7 +123,7 @@ export function viewOf(books: Books, sources: ViewSources): View {
     total,
     events: looks[0]?.snapshot.events ?? [],
     eventBits: looks.reduce((bits, { snapshot }) => bits & snapshot.eventBits, -1),
-    isPartial: looks.some(({ snapshot }) => snapshot.isPartial),
+    isPartial,
   };
 }
 
