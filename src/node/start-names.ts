@@ -8,14 +8,22 @@
  */
 import { pathOf } from './routes/fold.ts';
 import { foldPath } from './routes/index.ts';
-import type { Thread } from './thread.ts';
 
 const PATHS_MAX = 1000;
 /** Of the region's names. */
 const SHARE = 0.2;
 
+/** Of a thread. */
+export interface NameTable {
+  readonly names: { intern(text: string): number };
+  /** The name of a request that has no better one. */
+  readonly unnamed: number;
+  /** How many names there is room for. */
+  readonly nameSlots: number;
+}
+
 export class StartNames {
-  readonly #thread: Pick<Thread, 'names' | 'unnamed'>;
+  readonly #thread: NameTable;
   /** By method and path, and by the folded name. */
   readonly #byPath: Map<string, Map<string, number>> = new Map();
   readonly #byFolded: Map<string, number> = new Map();
@@ -23,7 +31,7 @@ export class StartNames {
   /** How many names may still be taken that are perhaps no routes. */
   #left: number;
 
-  constructor(thread: Pick<Thread, 'names' | 'unnamed' | 'nameSlots'>) {
+  constructor(thread: NameTable) {
     this.#thread = thread;
     this.#left = thread.nameSlots * SHARE;
   }

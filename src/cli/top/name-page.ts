@@ -64,18 +64,20 @@ function eventLines(view: View, row: NameView): Line[] {
 }
 
 const BEHIND_MAX = 5;
+const BEHIND_WIDTH = 44;
 
 /** Whom its tasks waited behind since the start. */
 function behindLines({ allBehind }: NameView): Line[] {
   if (allBehind.length === 0) return [];
-  const rows = allBehind
-    .slice(0, BEHIND_MAX)
-    .map(({ behind, count: times, ns }) =>
-      line(
-        ` ${shorten(behind, 50).padEnd(52)}${count(times).padStart(10)} times ${time(ns).padStart(13)} at most`,
-      ),
-    );
-  return [line([' waited behind', 'heading'], [', 1 ms and more, since the start', 'dim']), ...rows, EMPTY];
+  const heading = line(
+    [` ${'waited behind'.padEnd(BEHIND_WIDTH)}${'times'.padStart(10)}${'at most'.padStart(13)}`, 'heading'],
+    ['  of 1 ms and more, since the start', 'dim'],
+  );
+  const rows = allBehind.slice(0, BEHIND_MAX).map(({ behind, count: times, ns }) => {
+    const name = shorten(behind, BEHIND_WIDTH - 2).padEnd(BEHIND_WIDTH);
+    return line(` ${name}${count(times).padStart(10)}${time(ns).padStart(13)}`);
+  });
+  return [heading, ...rows, EMPTY];
 }
 
 export function valueText({ unit }: CountedEvent, value: number): string {
