@@ -321,15 +321,19 @@ static void prepare_closed(void *handle) {
   if (closing) closing->done(closing);
 }
 
-bool boundary_remove(struct boundary *b, struct closing *closing) {
-  if (!b->installed) return false;
-  b->installed = false;
+// Nobody is seen to have the thread from now on.
+static void leave_for_good(struct boundary *b) {
   if (b->place != IN_LOOP) {
     account(b);
     end_section(b);
   }
-  // Nobody is seen to have the thread from now on.
   b->f64[F64_NATIVE + NATIVE_SECTION] = b->f64[F64_NATIVE + NATIVE_LEFT] = 0;
+}
+
+bool boundary_remove(struct boundary *b, struct closing *closing) {
+  if (!b->installed) return false;
+  b->installed = false;
+  if (!closing) leave_for_good(b);  // else the environment ends, and the region may be unmapped by now
   v8.remove_entered(b->isolate, entered);
   v8.remove_completed(b->isolate, completed);
   v8.remove_drained(b->isolate, drained, NULL);
