@@ -279,7 +279,6 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "BYTE_BLOCKAGES", BYTE_BLOCKAGES);
   export_number(env, exports, "BYTE_BEHIND", BYTE_BEHIND);
   export_number(env, exports, "SLICE_MIN_NS", SLICE_MIN_NS);
-  export_number(env, exports, "WAIT_MIN_NS", WAIT_MIN_NS);
   export_number(env, exports, "SWITCH_RECORDS", SWITCH_RECORDS);
   export_number(env, exports, "SLICE_RECORDS", SLICE_RECORDS);
   export_number(env, exports, "BLOCKAGE_RECORDS", BLOCKAGE_RECORDS);

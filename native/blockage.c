@@ -1,8 +1,10 @@
 // Who had the thread for long. A slice is kept once it is SLICE_MIN_NS long, so that a task that comes later can say whom
 // it waited for (src/core/behind.ts), and a long section whom it was spent by: the longest of its slices.
+#define _GNU_SOURCE
 #include "blockage.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 void blockages_open(struct blockages *q, char *region, char *slot) {
   memset(q, 0, sizeof *q);
@@ -51,13 +53,22 @@ void blockages_slice(struct blockages *q, enum who kind, double begin, double en
   }
   if (!behind->watch) behind->from = woke;
   behind->watch = 1;
-  if (end - begin >= WAIT_MIN_NS) q->is_turn_long = true;
 }
 
-void blockages_turn(struct blockages *q, bool events_waited, double woke) {
-  if (events_waited) q->behind->from = woke;
-  else q->behind->watch = 0;
-  q->is_turn_long = false;
+// Whoever sleeps has switched voluntarily; being taken off the core does not count. That the loop's descriptor is
+// readable would not tell of a connection just accepted: libuv adds it only when it goes to wait.
+static long voluntary_switches(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
+}
+
+void blockages_poll(struct blockages *q) {
+  q->polls = q->behind->watch;
+  if (q->polls) q->voluntary_switches = voluntary_switches();
+}
+
+void blockages_woken(struct blockages *q) {
+  if (q->polls && voluntary_switches() != q->voluntary_switches) q->behind->watch = 0;
 }
 
 // A reader on another thread or in another process takes no copy while the number is odd.

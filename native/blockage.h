@@ -14,8 +14,7 @@ enum {
   BYTE_SWITCHES = 3200,     // T_BYTE_SWITCHES
   BYTE_BLOCKAGES = 4096,    // T_BYTE_BLOCKAGES
   BYTE_BEHIND = 12288,      // T_BYTE_BEHIND
-  SLICE_MIN_NS = 100000,
-  WAIT_MIN_NS = 1000000,
+  SLICE_MIN_NS = 1000000,
   SWITCH_RECORDS = 32,
   SLICE_RECORDS = 32,
   BLOCKAGE_RECORDS = 32,
@@ -46,7 +45,7 @@ struct blockage_area {
   struct blockage_record record[BLOCKAGE_RECORDS];
 };
 
-// The section that goes on, and the slices of this turn of the loop.
+// The section that goes on.
 struct blockages {
   int32_t *words;           // the thread's slot
   double *f64;
@@ -56,7 +55,8 @@ struct blockages {
   double begin, cpu, gc;    // of the section
   double longest;           // of its kept slices, ns
   struct slice_record *longest_slice;
-  bool is_turn_long;        // a slice of WAIT_MIN_NS was kept since the loop woke
+  bool polls;               // the loop went to wait while somebody may have waited, with so many voluntary switches
+  long voluntary_switches;
 };
 
 void blockages_open(struct blockages *q, char *region, char *slot);
@@ -73,6 +73,7 @@ void blockages_loop(struct blockages *q, double begin, double cpu);
 // Who has the thread has had it since `begin`, and for SLICE_MIN_NS at least. Called again while that goes on. `woke`
 // is when the present turn of the loop began.
 void blockages_slice(struct blockages *q, enum who kind, double begin, double end, double woke);
-// The loop has woken; `events_waited`: it found events waiting for it when it went to wait. `woke` is when it woke before.
-void blockages_turn(struct blockages *q, bool events_waited, double woke);
+// The loop goes to wait; it has woken. When it slept in between, nobody waits any more for what is past.
+void blockages_poll(struct blockages *q);
+void blockages_woken(struct blockages *q);
 #endif

@@ -10,7 +10,6 @@
 #include "boundary.h"
 
 #include <dlfcn.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +28,6 @@ static struct {
   int (*uv_prepare_init)(void *loop, void *handle);
   int (*uv_prepare_start)(void *handle, void (*callback)(void *handle));
   int (*uv_prepare_stop)(void *handle);
-  int (*uv_backend_fd)(const void *loop);
   void (*uv_unref)(void *handle);
   void (*uv_close)(void *handle, void (*callback)(void *handle));
 } v8;
@@ -59,7 +57,6 @@ void boundary_symbols(void) {
   find(&v8.uv_prepare_init, "uv_prepare_init");
   find(&v8.uv_prepare_start, "uv_prepare_start");
   find(&v8.uv_prepare_stop, "uv_prepare_stop");
-  find(&v8.uv_backend_fd, "uv_backend_fd");
   find(&v8.uv_unref, "uv_unref");
   find(&v8.uv_close, "uv_close");
   find(&v8.current_isolate, ISOLATE "10GetCurrentEv");
@@ -152,7 +149,7 @@ static void begin_section(struct boundary *b, enum place place) {
   blockages_begin(&b->blockages, now, (double)b->cpu, b->sources.v8.gc_time_ns);
   if (b->polled) {
     b->polled = false;
-    if (b->blockages.behind->watch) blockages_turn(&b->blockages, b->events_waited, native[NATIVE_WOKE]);
+    blockages_woken(&b->blockages);
     native[NATIVE_WOKE] = now;
   }
 }
@@ -162,13 +159,6 @@ static void end_section(struct boundary *b) {
   b->f64[F64_NATIVE + NATIVE_LEFT] = now;
   if (blockages_is_long(&b->blockages, now - b->blockages.begin))
     blockages_end(&b->blockages, now, (double)b->cpu, b->sources.v8.gc_time_ns);
-}
-
-// Has the loop found events waiting? Its descriptor is readable then. It costs a system call, so it is asked only
-// after a slice that somebody may have waited for.
-static bool events_wait(struct boundary *b) {
-  struct pollfd fd = {.fd = b->backend, .events = POLLIN};
-  return b->blockages.is_turn_long && poll(&fd, 1, 0) > 0;
 }
 
 static void entered(void *isolate) {
@@ -233,7 +223,7 @@ static void about_to_block(void *handle) {
   else left(b);  // no JavaScript is running now, whatever was missed
   b->polled = true;
   b->f64[F64_NATIVE + NATIVE_POLLED] = (double)b->wall;
-  b->events_waited = events_wait(b);
+  blockages_poll(&b->blockages);
   if (clock_is_estimated(&b->clock)) b->clock.resync = true;  // once per turn, see clock.c
 }
 
@@ -263,7 +253,6 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   b->words = (int32_t *)(region + slot);
   b->f64 = (double *)(region + slot);
   b->sources.table = (int32_t *)region + WORD_EVENT_TABLE;
-  b->backend = -1;
   blockages_open(&b->blockages, region, region + slot);
   clock_read(&b->clock, &b->wall, &b->cpu);
   b->f64[F64_NATIVE + NATIVE_NOW] = (double)b->wall;
@@ -284,7 +273,6 @@ static bool start_prepare(struct boundary *b) {
   v8.uv_prepare_init(loop, b->prepare);
   v8.uv_prepare_start(b->prepare, about_to_block);
   v8.uv_unref(b->prepare);  // must never keep the program alive
-  if (v8.uv_backend_fd) b->backend = v8.uv_backend_fd(loop);
   return true;
 }
 
@@ -333,15 +321,19 @@ static void prepare_closed(void *handle) {
   if (closing) closing->done(closing);
 }
 
-bool boundary_remove(struct boundary *b, struct closing *closing) {
-  if (!b->installed) return false;
-  b->installed = false;
+// Nobody is seen to have the thread from now on.
+static void leave_for_good(struct boundary *b) {
   if (b->place != IN_LOOP) {
     account(b);
     end_section(b);
   }
-  // Nobody is seen to have the thread from now on.
   b->f64[F64_NATIVE + NATIVE_SECTION] = b->f64[F64_NATIVE + NATIVE_LEFT] = 0;
+}
+
+bool boundary_remove(struct boundary *b, struct closing *closing) {
+  if (!b->installed) return false;
+  b->installed = false;
+  if (!closing) leave_for_good(b);  // else the environment ends, and the region may be unmapped by now
   v8.remove_entered(b->isolate, entered);
   v8.remove_completed(b->isolate, completed);
   v8.remove_drained(b->isolate, drained, NULL);

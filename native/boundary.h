@@ -55,11 +55,9 @@ struct boundary {
   bool installed;
   bool skip_nobody;  // code without a frame needs no JavaScript: it is booked as unattributed here
   bool frames;       // the current frame can be read (AsyncContextFrame)
-  bool events_waited;  // when the loop went to wait, events were there already; asked only when somebody may have waited
   int64_t wall, cpu;   // the last reading
   double since;        // since when the sink is what it is
   struct blockages blockages;
-  int backend;         // what the loop waits on, -1: unknown
   struct sources sources;  // what is counted beside the two clocks
   void *isolate;
   uintptr_t undefined_frame, running_frame;  // raw tagged words, compared only; running_frame is void after a GC

@@ -2,16 +2,16 @@
  * Who waited behind whom. Two tables in the thread's slot:
  *
  *     64 bytes   words      what a switch looks at
- *     1280       slices     the last 32 stretches of 0.1 ms and more in which one task (or none, or the loop) had the thread
+ *     1280       slices     the last 32 stretches of 1 ms and more in which one task (or none, or the loop) had the thread
  *     2752       pairs      name that waited, name it waited behind -> ns, count
  *
  * Whatever accounts the thread's time (native/boundary.c; js-blockages.ts without the addon) keeps the slices. A task that
- * is switched in looks for those that lie between the moment from which it was ready and now; the rest of its wait, slices
- * too short to be kept, was behind nobody in particular. Until a slice has been kept B_WATCH is 0, and a switch looks no
- * further.
+ * is switched in looks for those that it may have waited for; until there are any B_WATCH is 0, and a switch looks no
+ * further. It has waited
  *
- * What came while the loop did not answer cannot be told from what came a moment ago: of tasks that run in the turn
- * after, when the loop found events waiting for it, only an upper bound is known (`atMostNs`).
+ *  - for sure while it was ready (what `wait` counts): since the loop woke, or since it ran last (`ns`);
+ *  - perhaps before that, because the loop sees an event only when it looks: all of a slice after which the loop has not
+ *    slept yet, but no longer ago than the slice took (`atMostNs`). A backlog is one event per turn of the loop.
  */
 import { assert } from './assert.ts';
 import { BLOCKAGES_HEADER_BYTES, BLOCKAGE_BYTES, Q_WAITED, WHO_LOOP, WHO_NOBODY } from './blockages.ts';
@@ -25,12 +25,12 @@ import type { SlotCopy } from './outside.ts';
 export const B_WATCH: number = 0;
 /** Slices kept so far, modulo 2^32; slice n is record n mod 32. */
 export const B_SLICES: number = 1;
-/** A double: from when on a task switched in now may have waited; the turn before the present one if it found events waiting. */
+/** A double: since when the loop has not slept, as far as slices go. */
 export const B_F64_FROM: number = 1;
 export const B_HEADER_BYTES: number = 64;
 
-/** From how long on a slice is kept, ns. */
-export const SLICE_MIN_NS: number = 100_000;
+/** From how long on a slice is kept, ns: shorter waits are every request's. */
+export const SLICE_MIN_NS: number = 1_000_000;
 export const SLICE_RECORDS: number = 32;
 export const SLICE_BYTES: number = 40;
 // Doubles, then words.
@@ -46,8 +46,6 @@ export const L_BLOCKAGE: number = 8;
 /** Tasks that waited behind it. */
 export const L_WAITED: number = 9;
 
-/** A wait shorter than this, behind one slice, is not noted: it would be every request's. */
-export const WAIT_MIN_NS: number = 1_000_000;
 export const PAIR_RECORDS: number = 86;
 export const PAIR_BYTES: number = 32;
 // Words: names, the number of waits, and the switch with which the last one ended. Doubles: ns.
@@ -122,22 +120,23 @@ export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: numb
   const first = Math.max(end - SLICE_RECORDS, 0);
   for (let n = end - 1; n >= first; n--) {
     const slice = behindAt + SLICES_F64 + (n % SLICE_RECORDS) * SLICE_F64;
-    if (f64[slice + L_F64_END]! <= wait.from) return;
+    if (f64[slice + L_F64_BEGIN]! < from) return; // the loop has slept since then
     noteSlice(s, slice, wait);
   }
 }
 
 function noteSlice(s: CpuState, slice: number, { task, known, from, now }: Wait): void {
   const { f64, i32 } = s;
-  const end = Math.min(f64[slice + L_F64_END]!, now);
+  const end = f64[slice + L_F64_END]!;
   const begin = f64[slice + L_F64_BEGIN]!;
-  const atMost = end - Math.max(begin, from);
-  if (atMost < WAIT_MIN_NS || f64[slice + L_F64_ID] === f64[s.taskIdAt + (task << 3)]) return;
+  const sure = end - Math.max(begin, known);
+  const atMost = now - end <= end - begin ? end - Math.max(begin, from) : sure;
+  if (atMost < SLICE_MIN_NS || f64[slice + L_F64_ID] === f64[s.taskIdAt + (task << 3)]) return;
   i32[slice * 2 + L_WAITED]!++;
   const blockage = i32[slice * 2 + L_BLOCKAGE]!;
   if (blockage > 0) i32[blockageWord(s, blockage - 1) + Q_WAITED]!++;
   const pair = pairOf(s, i32[s.taskNameAt + (task << 4)]!, nameOfSlice(s, slice));
-  f64[pair + P_F64_NS]! += Math.max(0, end - Math.max(begin, known));
+  f64[pair + P_F64_NS]! += Math.max(0, sure);
   f64[pair + P_F64_AT_MOST]! += atMost;
   // Several slices of one name: it is one wait.
   const number = s.f64[s.slotF64 + T_F64_SWITCHES]! | 0;

@@ -12,7 +12,7 @@
  */
 import { assert } from './assert.ts';
 import { newestSwitch } from './last-switches.ts';
-import { T_CHARGING, T_F64_NATIVE } from './layout.ts';
+import { THREAD_LIVE, T_CHARGING, T_F64_NATIVE, T_STATE } from './layout.ts';
 import {
   NATIVE_LEFT,
   NATIVE_POLLED,
@@ -120,6 +120,7 @@ export function blockedTotals({ f64 }: SlotCopy): { count: number; ns: number } 
 /** Who has the thread; undefined: it waits for events, or has never been seen to run. */
 export function runningOf(slot: SlotCopy): Running | undefined {
   const { i32, f64 } = slot;
+  if (i32[T_STATE] !== THREAD_LIVE) return undefined;
   const begin = f64[T_F64_NATIVE + NATIVE_SECTION]!;
   const left = f64[T_F64_NATIVE + NATIVE_LEFT]!;
   if (begin <= left) {

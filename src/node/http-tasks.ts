@@ -11,8 +11,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { http } from './builtins.ts';
 import { Patches } from './patch.ts';
+import { RequestNames } from './request-names.ts';
 import { foldPath, installRouteNames, nameOfRequest, uninstallRouteNames } from './routes/index.ts';
-import { StartNames } from './start-names.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
 import type { Task } from './task.ts';
 import type { Thread } from './thread.ts';
@@ -27,11 +27,11 @@ export class HttpTasks {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   readonly #watched = new WeakSet<object>();
-  readonly #startNames: StartNames;
+  readonly #names: RequestNames;
 
   constructor(thread: Thread) {
     this.#thread = thread;
-    this.#startNames = new StartNames(thread);
+    this.#names = new RequestNames(thread);
   }
 
   install(): void {
@@ -67,7 +67,7 @@ export class HttpTasks {
 
   #onRequest({ request, response }: RequestStart): void {
     const thread = this.#thread;
-    const name = this.#startNames.of(request.method ?? 'GET', request.url ?? '/');
+    const name = this.#names.atStart(request.method ?? 'GET', request.url ?? '/');
     const task = thread.fork(thread.root, name);
     // Also of nobody: looking for a stamp that is not there costs microseconds.
     stamp(request, task);
@@ -95,14 +95,15 @@ export class HttpTasks {
     const thread = this.#thread;
     unstamp(response);
     if (task.ended) return;
-    const { req: request } = response;
-    const began = task.name;
-    const name = thread.names.intern(nameOfRequest(request, response));
+    const name = thread.names.intern(nameOfRequest(response.req, response));
+    if (name !== task.name) this.#learn(response.req, name);
     thread.rename(task, name);
-    // A mounted router takes its own part off `url`.
-    const { originalUrl = request.url } = request as { originalUrl?: string };
-    this.#startNames.learn(request.method ?? 'GET', originalUrl ?? '/', { began, name });
     thread.exitSoon(task);
+  }
+
+  #learn(request: IncomingMessage & { originalUrl?: unknown }, name: number): void {
+    const { method, url, originalUrl } = request;
+    this.#names.learn(method ?? 'GET', typeof originalUrl === 'string' ? originalUrl : (url ?? '/'), name);
   }
 
   /** A server that listens for upgrades emits them to user code: those emissions, and only on such servers, are tasks. */

@@ -11,8 +11,8 @@ import type {
 } from 'node:http2';
 import { http2 } from './builtins.ts';
 import { Patches } from './patch.ts';
+import { RequestNames } from './request-names.ts';
 import { foldPath, nameOfRequest } from './routes/index.ts';
-import { StartNames } from './start-names.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
 import type { Task } from './task.ts';
 import type { Thread } from './thread.ts';
@@ -23,6 +23,7 @@ interface StreamState {
   readonly task: Task;
   readonly method: string;
   readonly path: string;
+  readonly folded: string;
   request: Http2ServerRequest | null;
   response: Http2ServerResponse | null;
 }
@@ -31,12 +32,12 @@ export class Http2Tasks {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   readonly #streams = new WeakMap<object, StreamState>();
-  readonly #startNames: StartNames;
+  readonly #names: RequestNames;
   #streamClassPatched = false;
 
   constructor(thread: Thread) {
     this.#thread = thread;
-    this.#startNames = new StartNames(thread);
+    this.#names = new RequestNames(thread);
   }
 
   install(): void {
@@ -65,11 +66,11 @@ export class Http2Tasks {
     const thread = this.#thread;
     const stream = args[1] as ServerHttp2Stream;
     const headers = args[2] as IncomingHttpHeaders;
-    const method = String(headers[':method'] ?? 'GET');
-    const path = String(headers[':path'] ?? '/');
-    const task = thread.fork(thread.root, this.#startNames.of(method, path));
+    const [method, path] = [String(headers[':method'] ?? 'GET'), String(headers[':path'] ?? '/')];
+    const task = thread.fork(thread.root, this.#names.atStart(method, path));
     if (task === null) return Reflect.apply(original, server, args);
-    this.#streams.set(stream, { task, method, path, request: null, response: null });
+    const folded = foldPath(method, path);
+    this.#streams.set(stream, { task, folded, method, path, request: null, response: null });
     stamp(stream, task);
     this.#patchStreamClass(stream);
     return thread.run(task, original as never, server, args) as boolean;
@@ -106,14 +107,11 @@ export class Http2Tasks {
     const state = this.#streams.get(stream);
     unstamp(stream);
     if (state === undefined || state.task.ended) return;
-    const { task, method, path, request, response } = state;
+    const { task, request, response, folded, method, path } = state;
     const thread = this.#thread;
-    const began = task.name;
-    const name = thread.names.intern(
-      request === null ? foldPath(method, path) : nameOfRequest(request, response),
-    );
+    const name = thread.names.intern(request === null ? folded : nameOfRequest(request, response));
+    if (name !== task.name) this.#names.learn(method, path, name);
     thread.rename(task, name);
-    this.#startNames.learn(method, path, { began, name });
     thread.exitSoon(task);
   }
 }

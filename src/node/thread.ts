@@ -46,10 +46,8 @@ export class Thread implements Scheduler {
   readonly cpu: Cpu;
   readonly root: Task;
   readonly names: Names;
-  /** The name of a request that has no better one yet. */
+  /** The name of a request whose route is not known yet. */
   readonly unnamed: number;
-  /** How many names the region has room for. */
-  readonly nameSlots: number;
   readonly words: Int32Array;
   readonly charging: number;
   running: Task;
@@ -90,7 +88,6 @@ export class Thread implements Scheduler {
     this.sources = guesses ?? new Sources({ addon: addon!, region, pmu: this.#clock!, cpu });
     this.names = new Names(region);
     this.unnamed = this.names.intern('(in flight)');
-    this.nameSlots = region.layout.names;
     this.words = region.i32;
     const words = threadWord(region.layout, this.cpu.index);
     this.charging = words + T_CHARGING;
