@@ -86,7 +86,7 @@ void test('mistakes are one sentence each', async (t) => {
     [['-d', '-1'], 129, /option '-d' needs a value/],
     [['-n', '1.5'], 129, /number of refreshes '1\.5' is not 1 or more/],
     [['-p', 'node'], 129, /pid 'node' is not the number of a process/],
-    [['--blocked', '100'], 129, /limit '100' is not a time such as 100ms or 2s/],
+    [['--blocked', 'long'], 129, /--blocked 'long' is not a time of 1 ms or more, such as 100ms or 2s/],
     [['--sort', 'cpus'], 129, /cannot sort by 'cpus'; did you mean 'cpu'\?/],
     [['--by', 'task'], 129, /cannot group by 'task'; --by takes name or process/],
     [['--delai', '1'], 129, /unknown option '--delai'; did you mean '--delay'\?/],

@@ -159,7 +159,7 @@ void test('keys: sort, filter, freeze, details of a name and of a task, help, re
     'the last line at its new place',
   );
   terminal.press('q');
-  assertGivenBack(await terminal.shows(/status 0/));
+  assertGivenBack(await terminal.shows(/status 0/, /icanon/));
 });
 
 /** The rows of names, without the total. */
@@ -183,7 +183,7 @@ void test('the terminal is given back after SIGTERM', { skip: noTmux }, async (t
   const { terminal } = await started(t, WIDE);
   await terminal.shows(/pid \d+, Node v/);
   process.kill(terminal.pidOf('top'), 'SIGTERM');
-  assertGivenBack(await terminal.shows(/status 0/));
+  assertGivenBack(await terminal.shows(/status 0/, /icanon/));
 });
 
 void test('a process that ends: its last state stays until q', { skip: noTmux }, async (t) => {
@@ -193,11 +193,11 @@ void test('a process that ends: its last state stays until q', { skip: noTmux },
   await server.stop();
   await terminal.shows(/! process \d+ has ended; this is its last state/, /GET \/cheap +0 .* 5$/m);
   terminal.press('q');
-  assertGivenBack(await terminal.shows(/status 0/));
+  assertGivenBack(await terminal.shows(/status 0/, /icanon/));
 });
 
 void test('colours, and none with NO_COLOR', { skip: noTmux }, async (t) => {
-  const { server, terminal } = await started(t, WIDE, '--blocked', '1us');
+  const { server, terminal } = await started(t, WIDE, '--blocked', '1ms');
   const blocked = server.get('/burn?ms=1500');
   await terminal.shows(/! GET \/burn #\d+ for/);
   const [before = ''] = terminal.coloredScreen().split('! GET /burn');

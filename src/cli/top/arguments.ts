@@ -1,7 +1,7 @@
 /** The command line of `taskperf top`. Every mistake is one sentence with the wrong value and the remedy. */
 import { parseArgs } from 'node:util';
 import { nearest } from '../../node/events/nearest.ts';
-import { UsageError } from '../arguments.ts';
+import { UsageError, parseBlocked } from '../arguments.ts';
 import { SORT_IDS } from './columns.ts';
 import type { ColumnId } from './columns.ts';
 
@@ -30,7 +30,6 @@ const OPTIONS = {
 
 const DELAY_S_MIN = 0.1;
 const DELAY_S_MAX = 3600;
-const UNITS_NS: Readonly<Record<string, number>> = { us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
 
 /** Throws UsageError. */
 export function parseTop(args: readonly string[]): TopArguments {
@@ -46,7 +45,7 @@ export function parseTop(args: readonly string[]): TopArguments {
     pid: parseWhole(text('pid'), 'pid', 'the number of a process'),
     delayMs: parseDelay(text('delay') ?? '1'),
     iterations: parseWhole(text('iterations'), 'number of refreshes', '1 or more'),
-    blockedNs: parseDuration(text('blocked') ?? '100ms'),
+    blockedNs: parseBlocked(text('blocked') ?? '100ms') * 1e6,
     sort: parseSort(text('sort') ?? 'cpu'),
     byProcess: parseBy(text('by') ?? 'name'),
     color: given['no-color'] !== true,
@@ -97,13 +96,6 @@ function parseDelay(text: string): number {
   throw new UsageError(
     `delay '${text}' is not a number of seconds from ${DELAY_S_MIN} to ${DELAY_S_MAX}, such as 1 or 0.5`,
   );
-}
-
-function parseDuration(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)(us|µs|ms|s)$/.exec(text) ?? [];
-  const ns = Number(digits) * (UNITS_NS[unit] ?? NaN);
-  if (ns > 0 && ns <= DELAY_S_MAX * 1e9) return ns;
-  throw new UsageError(`limit '${text}' is not a time such as 100ms or 2s; --blocked takes us, ms and s`);
 }
 
 function parseSort(text: string): ColumnId {
