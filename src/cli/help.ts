@@ -31,6 +31,7 @@ Ctrl-C goes to the program first; a second one kills it.
   -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more): sums per name, or per process where
                        nothing is Node.js
       --blocked TIME   from how long on an event loop is said to be blocked, such as 100ms or 2s [${BLOCKED_MS}ms]
+      --stack          also the JavaScript stack of what blocks an event loop
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
       --by WHAT        one row per name, task or thread [name]
