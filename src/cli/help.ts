@@ -53,6 +53,7 @@ counts anyway, so it works while the event loop is blocked, and costs the progra
   -n, --iterations N   leave after so many refreshes
   -s, --sort COLUMN    ${SORT_IDS.join(', ')} [cpu]
       --blocked TIME   a task that has a thread for longer is marked with "!", in red [100ms]
+      --stack          also the JavaScript stack of such a task; \`taskperf stat --stack\` lets the program answer at once
       --by WHAT        one row per name of all processes together (name), or of each (process) [name]
       --no-color       no colours; NO_COLOR does the same
   -h, --help           this page

@@ -11,6 +11,14 @@ import { root } from './run-stat.ts';
 
 export const cli: string = path.join(root, 'dist/cli/main.js');
 
+export interface Options {
+  /** Another one's. */
+  readonly directory?: string;
+  /** For stat and the program. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly statArgs?: readonly string[];
+}
+
 export class Watched {
   readonly directory: string;
   readonly env: Record<string, string>;
@@ -19,15 +27,15 @@ export class Watched {
   port = 0;
   #said = '';
 
-  private constructor(program: readonly string[], directory: string) {
+  private constructor(program: readonly string[], directory: string, { env = {}, statArgs = [] }: Options) {
     this.directory = directory;
     this.env = { TASKPERF_DIR: directory };
     this.#stat = spawn(
       process.execPath,
-      [cli, 'stat', '-o', `${directory}/table-${process.hrtime.bigint()}`, '--', ...program],
+      [cli, 'stat', ...statArgs, '-o', `${directory}/table-${process.hrtime.bigint()}`, '--', ...program],
       {
         cwd: root,
-        env: { ...process.env, ...this.env },
+        env: { ...process.env, ...this.env, ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
@@ -35,9 +43,9 @@ export class Watched {
   }
 
   /** A program that prints `listening <port>`. */
-  static async start(program: string, options: { directory?: string } = {}): Promise<Watched> {
+  static async start(program: string, options: Options = {}): Promise<Watched> {
     const directory = options.directory ?? fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-test-'));
-    const watched = new Watched([process.execPath, program], directory);
+    const watched = new Watched([process.execPath, program], directory, options);
     watched.#ownsDirectory = options.directory === undefined;
     while (!/listening \d+/.test(watched.#said)) {
       assert.equal(watched.#stat.exitCode, null, 'the program ended before it listened');

@@ -7,6 +7,8 @@ import { isAlive } from '../directory.ts';
 import { RegionReader } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import type { ExitSink } from '../ring.ts';
+import { BlockedStacks } from './blocked-stacks.ts';
+import type { StackWish } from './blocked-stacks.ts';
 import { commandOf } from './command.ts';
 import type { CostBuckets } from './cost-buckets.ts';
 import { addLiveTasks } from './live-tasks.ts';
@@ -35,9 +37,14 @@ export class WatchedProcess {
   #lost = 0;
   #last: Snapshot | undefined;
 
+  /** With --stack. */
+  readonly #stacks: BlockedStacks | undefined;
+  #isAlive = true;
+
   /** Throws TaskperfError EINVAL for a damaged region, and what the file system says. */
-  constructor(file: string) {
+  constructor(file: string, wish: StackWish | undefined) {
     this.file = file;
+    this.#stacks = wish && new BlockedStacks(wish);
     this.#reader = RegionReader.open(file);
     const { i32 } = this.#reader.header;
     this.pid = i32[H_PID]!;
@@ -51,6 +58,7 @@ export class WatchedProcess {
     const reader = this.#reader;
     if (reader === undefined) return 0;
     reader.refresh();
+    this.#stacks?.ask(reader);
     while (this.#rings.length < reader.threadsUsed) {
       const thread = this.#rings.length;
       const key = (name: number): string => keyOf(reader.name(name));
@@ -74,14 +82,23 @@ export class WatchedProcess {
     this.#rings = [];
   }
 
+  /** To be asked before the rings are drained for a look: what a process wrote before it died is then surely seen. */
+  checkAlive(): void {
+    this.#isAlive = isAlive(this.pid);
+  }
+
   /** The books as they are now; of a process that has ended, as they were last. */
   look(atNs: number): Snapshot {
     const reader = this.#reader;
     if (reader === undefined) return this.#last!;
-    const alive = isAlive(this.pid);
-    this.#last = takeSnapshot(reader, atNs, alive ? this.#running : undefined);
-    if (!alive) this.close();
+    this.#last = takeSnapshot(reader, atNs, this.#isAlive ? this.#running : undefined);
+    if (!this.#isAlive) this.close();
     return this.#last;
+  }
+
+  /** Of a thread that is blocked, where stacks are asked for. */
+  stackOf(thread: number): string[] {
+    return this.hasEnded ? [] : (this.#stacks?.linesOf(thread) ?? []);
   }
 
   /** Adds the live tasks called `name` to `found`; how many there are, undefined when they are too many to look at. */
