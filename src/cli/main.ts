@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
 import { list } from './list.ts';
+import { printable } from './printable.ts';
 import { stat } from './stat.ts';
 
 const STATUS_USAGE = 129;
@@ -53,7 +54,7 @@ function version(): string {
 /** Sentences for mistakes of the user; our own bugs keep their stack. */
 function report(error: unknown): number {
   if (!(error instanceof UsageError || error instanceof LaunchError)) throw error;
-  process.stderr.write(`taskperf: ${error.message}\n`);
+  process.stderr.write(`taskperf: ${printable(error.message)}\n`);
   return error instanceof LaunchError ? error.status : STATUS_USAGE;
 }
 

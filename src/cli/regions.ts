@@ -9,11 +9,22 @@ import { EVENT_LINES, H_PID, H_STATE, PROCESS_EXITED, T_F64_TOTAL, T_TID } from 
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
-import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
+import {
+  isAlive,
+  isRegionFile,
+  listFiles,
+  messageOf,
+  pidOfFile,
+  removeFile,
+  sessionOfError,
+} from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
 import { RegionReader } from './reader.ts';
+import { openFile } from './source.ts';
 import { RingReader } from './ring.ts';
 import type { ExitSink } from './ring.ts';
+import { printable } from './printable.ts';
+import { isRunning, ownersOf, ownersOfFile } from './stale.ts';
 import { keyOf, Tally } from './tally.ts';
 import type { By } from './tally.ts';
 import { TaskLog } from './task-log.ts';
@@ -123,11 +134,10 @@ export class RegionSession {
     for (const name of listFiles(directory)) {
       if (!isRegionFile(name)) continue;
       const file = path.join(directory, name);
-      const found = fs.statSync(file, { throwIfNoEntry: false });
-      const inode = found?.isFile() === true ? found.ino : undefined;
+      const inode = fs.lstatSync(file, { throwIfNoEntry: false })?.ino;
       const key = `${file}:${inode}`;
       if (inode === undefined || this.#open.has(key) || this.#others.has(key)) continue;
-      if (sessionOf(file) === session) this.#openRegion(key, file);
+      if (ownersOfFile(file)?.session.pid === session) this.#openRegion(key, file);
       else this.#others.add(key);
     }
   }
@@ -137,14 +147,19 @@ export class RegionSession {
       const reader = RegionReader.open(file);
       const log = this.#options.by === 'task' ? new TaskLog() : undefined;
       const innerPid = reader.header.i32[H_PID]!;
+      // Its end would be another's, and so would be who is killed with the command.
+      if (innerPid !== pidOfFile(path.basename(file)))
+        reader.damage.note(`it says that it is of process ${innerPid}`);
       this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log });
       this.#noteScaling(reader);
     } catch (error) {
       this.#others.add(key);
       this.notes.push(
-        error instanceof TaskperfError ? error.message : `cannot read ${file}: ${messageOf(error)}`,
+        error instanceof TaskperfError
+          ? error.message
+          : `cannot read ${printable(file)}: ${messageOf(error)}`,
       );
-      fs.rmSync(file, { force: true });
+      removeFile(file);
     }
   }
 
@@ -156,9 +171,12 @@ export class RegionSession {
 
   #hasEnded(region: OpenRegion): boolean {
     const pid = this.#pidOf(region);
-    if (pid !== undefined) return !isAlive(pid);
+    const { header } = region.reader;
+    const hasSaidSo = header.i32[H_STATE] === PROCESS_EXITED;
     // A process that was never seen: that there is none of its number here says nothing by itself.
-    return region.reader.header.i32[H_STATE] === PROCESS_EXITED && !isAlive(region.innerPid);
+    if (pid === undefined) return hasSaidSo && !isAlive(region.innerPid);
+    // Its pid may be another's by now.
+    return !isAlive(pid) || (hasSaidSo && !isRunning({ ...ownersOf(header).process, pid, namespace: 0 }));
   }
 
   #noteScaling(reader: RegionReader): void {
@@ -201,35 +219,45 @@ export class RegionSession {
 
   #close(key: string, region: OpenRegion): void {
     const { reader, log } = region;
+    reader.isFinal = this.#hasEnded(region);
     this.#drain(region);
     this.#addTo(this.#ended, region);
     if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
     if (off !== undefined)
       this.notes.push(`taskperf switched itself off in process ${region.pid ?? region.innerPid}: ${off}`);
+    this.notes.push(...reader.damage.notes());
     this.#open.delete(key);
     this.#others.add(key);
-    fs.rmSync(reader.path, { force: true });
+    removeFile(reader.path);
     reader.close();
   }
 
   /** Says why a process could not make its region, and removes what our processes left half made. */
   #sweep(name: string): void {
     const pid = pidOfFile(name);
-    if (pid === undefined || isAlive(pid)) return;
+    if (pid === undefined || isRegionFile(name)) return;
     const file = path.join(this.#options.directory, name);
-    if (name.endsWith('.error')) {
+    const isError = name.endsWith('.error');
+    const session = sessionOfError(name);
+    if (isError && (session === 0 ? !isAlive(pid) : session === this.#options.session)) {
       this.notes.push(`taskperf could not start in process ${pid}: ${firstLine(file)}`);
-      fs.rmSync(file, { force: true });
-    } else if (!isRegionFile(name)) {
-      fs.rmSync(file, { force: true });
+      removeFile(file);
+    } else if (!isError && !isAlive(pid)) {
+      removeFile(file);
     }
   }
 }
 
+const LINE_BYTES_MAX = 300;
+
 function firstLine(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8').split('\n', 1)[0]!.slice(0, 300);
+    const source = openFile(file, 'named');
+    const bytes = Buffer.alloc(LINE_BYTES_MAX);
+    const length = source.read(bytes, 0, LINE_BYTES_MAX, 0);
+    source.close();
+    return bytes.toString('utf8', 0, length).split('\n', 1)[0]!;
   } catch {
     return 'the reason is gone';
   }

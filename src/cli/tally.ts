@@ -22,10 +22,12 @@ import {
   NT_F64_EXITS,
   NT_F64_SUM,
   PROCESS_EXITED,
+  REASON_NO_ADDON,
   T_F64_BOUNDARIES,
   T_F64_IDLE,
   T_F64_LATE,
   T_F64_LOOP,
+  T_F64_RING_HEAD,
   T_F64_SWITCHES,
   T_F64_TASKS,
   T_F64_TOTAL,
@@ -146,7 +148,10 @@ export class Tally {
       // What is given out at run time adds up, all of it.
       if (EVENTS[id]?.additive === false) continue;
       const { total, unattributed, late, loop, idle } = books;
-      unattributed[id] = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
+      const rest = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
+      unattributed[id] = Math.max(0, rest);
+      // Killed after a part had it, before the total had: the part is right.
+      total[id]! -= Math.min(0, rest);
     }
   }
 
@@ -188,9 +193,11 @@ export class Tally {
   #addTotals(reader: RegionReader, thread: number, into: { slot: Words; by: By; sums: Float64Array }): void {
     const { slot, by, sums } = into;
     const totals = reader.nameTotals(thread);
+    let ended = 0;
     for (let name = 0; name < reader.namesUsed; name++) {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
+      ended += exits;
       if (exits === 0) continue;
       const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
       row.count += exits;
@@ -198,16 +205,22 @@ export class Tally {
       addTo(row.values, totals, at + NT_F64_SUM);
       addTo(sums, totals, at + NT_F64_SUM);
     }
+    // Both count the exits; a thread that was killed in between has begun one more.
+    const more = ended - slot.f64[T_F64_RING_HEAD]!;
+    const most = reader.header.i32[H_REASON] === REASON_NO_ADDON ? Infinity : slot.i32[T_SEQ]! & 1;
+    if (reader.isFinal && !(more >= 0 && more <= most))
+      reader.damage.note('the numbers of ended tasks disagree');
   }
 
   #addHeader(reader: RegionReader, pid: number): void {
     const words = reader.header.i32;
-    this.lost.tasks += words[H_LOST_TASKS]!;
-    this.lost.contexts += words[H_LOST_CONTEXTS]!;
-    this.lost.counters += words[H_LOST_COUNTERS]!;
-    this.lost.names += words[H_LOST_NAMES]!;
-    this.lost.slices += words[H_LOST_SLICES]!;
-    this.lost.threads += words[H_LOST_THREADS]!;
+    const lost = (word: number): number => reader.damage.amount(words[word]!, 'the number of what was lost');
+    this.lost.tasks += lost(H_LOST_TASKS);
+    this.lost.contexts += lost(H_LOST_CONTEXTS);
+    this.lost.counters += lost(H_LOST_COUNTERS);
+    this.lost.names += lost(H_LOST_NAMES);
+    this.lost.slices += lost(H_LOST_SLICES);
+    this.lost.threads += lost(H_LOST_THREADS);
     this.processes.push({
       pid,
       node: reader.nodeVersion,
@@ -256,7 +269,7 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
     idle: line(T_F64_IDLE),
     switches: slot.f64[T_F64_SWITCHES]!,
     boundaries: slot.f64[T_F64_BOUNDARIES]!,
-    switchCostNs: reader.header.f64[H_F64_SWITCH_COST]!,
+    switchCostNs: reader.damage.amount(reader.header.f64[H_F64_SWITCH_COST]!, 'the cost of a switch'),
   };
 }
 

@@ -102,6 +102,8 @@ export async function stat(program: string[], options: Options = {}): Promise<Re
     const [code] = (await closed) as [number | null];
     assert.ok(fs.existsSync(file), `no document; stderr: ${stderr}`);
     const document = JSON.parse(fs.readFileSync(file, 'utf8')) as Document;
+    const damaged = document.notes.filter((note) => note.startsWith('damaged region'));
+    assert.deepEqual(damaged, [], 'what the core writes is never taken for damage');
     return { document, stdout, stderr, code };
   } finally {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
