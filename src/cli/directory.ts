@@ -2,9 +2,9 @@
  * The directory that holds the regions: private to the user, because whoever can write there could feed us numbers and
  * whoever can read there sees the routes of a server.
  *
- * It is looked at once and then used by its name. Nobody can put another in its place in between: it is ours, so where the
- * directories above it are not open to all, or keep their entries to the owners (the sticky bit of /tmp and /dev/shm),
- * only we and root can rename it. Where they are open it is refused.
+ * It is opened once, without following a link, and what was opened is looked at. All that the tool does in it goes through
+ * that descriptor (/proc/self/fd; Node has no openat), so whoever can rename it, because the directory above is open to
+ * all, cannot make the tool read or remove anything elsewhere: the tool only misses what is written to the other one.
  */
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,47 +22,86 @@ export function regionDirectory(env: NodeJS.ProcessEnv): string {
   return path.join(shared, `taskperf-${process.getuid?.() ?? 'user'}`);
 }
 
-/**
- * Makes it with mode 0700. Throws TaskperfError EACCES when it is a link, belongs to someone else, others can enter it, or
- * others can put another directory in its place.
- */
+/** Makes it with mode 0700. Throws TaskperfError EACCES like `PrivateDirectory.open`. */
 export function prepareDirectory(directory: string): void {
   try {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw refuse(directory, `cannot make ${printable(directory)}: ${messageOf(error)}; set TASKPERF_DIR`);
+    throw cannot('make', directory, error);
   }
-  checkDirectory(directory);
+  PrivateDirectory.open(directory).close();
 }
 
-/** The same for one that is there. @throws TaskperfError EACCES. */
-export function checkDirectory(directory: string): void {
-  const shown = printable(directory);
-  let open: string | undefined;
-  try {
-    const found = fs.lstatSync(directory);
-    const isMine = process.geteuid === undefined || found.uid === process.geteuid();
-    if (!found.isDirectory() || !isMine || (found.mode & 0o077) !== 0) {
-      const message = `${shown} is not private to you; set TASKPERF_DIR to a directory of its own that only you may enter`;
-      throw refuse(directory, message);
+export class PrivateDirectory {
+  /** Its name when it was opened: for messages. */
+  readonly path: string;
+  readonly #fd: number;
+  /** How its entries are reached. */
+  readonly #base: string;
+
+  private constructor(directory: string, fd: number, base: string) {
+    this.path = directory;
+    this.#fd = fd;
+    this.#base = base;
+  }
+
+  /** Throws TaskperfError EACCES when it is none, a link, another user's, or others can enter it. */
+  static open(directory: string): PrivateDirectory {
+    const fd = openDirectory(directory);
+    const { uid, mode, ino } = fs.fstatSync(fd);
+    const isMine = process.geteuid === undefined || uid === process.geteuid();
+    if (!isMine || (mode & 0o077) !== 0) {
+      fs.closeSync(fd);
+      throw notPrivate(directory);
     }
-    open = openAncestor(fs.realpathSync(directory));
-  } catch (error) {
-    if (error instanceof TaskperfError) throw error;
-    throw refuse(directory, `cannot use ${shown}: ${messageOf(error)}; set TASKPERF_DIR`);
+    const base = `/proc/self/fd/${fd}`;
+    const isReached = fs.statSync(base, { throwIfNoEntry: false })?.ino === ino;
+    return new PrivateDirectory(directory, fd, isReached ? base : directory);
   }
-  if (open === undefined) return;
-  const message = `${shown} could be replaced by any user, since ${printable(open)} is open to all; set TASKPERF_DIR to a directory elsewhere, or set the sticky bit (chmod +t)`;
-  throw refuse(directory, message);
+
+  /** By which the entry is opened, renamed or removed; not to be shown. */
+  at(name: string): string {
+    return `${this.#base}/${name}`;
+  }
+
+  shown(name: string): string {
+    return path.join(this.path, name);
+  }
+
+  names(): string[] {
+    try {
+      return fs.readdirSync(this.#base);
+    } catch {
+      return []; // removed under us: nothing to read
+    }
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd);
+  }
 }
 
-/** The first directory above in which every user may rename what is not theirs. */
-function openAncestor(directory: string): string | undefined {
-  for (let at = path.dirname(directory); ; at = path.dirname(at)) {
-    const { mode } = fs.statSync(at);
-    if ((mode & 0o1002) === 0o0002) return at;
-    if (at === path.dirname(at)) return undefined;
+function openDirectory(directory: string): number {
+  const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = fs.constants;
+  try {
+    return fs.openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A link (ENOTDIR on Linux), or no directory at all; EACCES: another user's.
+    if (code === 'ELOOP' || code === 'ENOTDIR' || code === 'EACCES') throw notPrivate(directory);
+    throw cannot('use', directory, error);
   }
+}
+
+function notPrivate(directory: string): TaskperfError {
+  const what = `${printable(directory)} is not private to you`;
+  const message = `${what}; set TASKPERF_DIR to a directory of its own that only you may enter`;
+  return new TaskperfError('EACCES', message, directory);
+}
+
+function cannot(what: string, directory: string, error: unknown): TaskperfError {
+  const message = `cannot ${what} ${printable(directory)}: ${messageOf(error)}; set TASKPERF_DIR`;
+  return new TaskperfError('EACCES', message, directory);
 }
 
 /** The pid a file of the directory speaks of: "4711", "4711.2" (a thread), "4711.42.error" (of session 42), ".taskperf-4711-…". */
@@ -79,14 +118,6 @@ export function isRegionFile(name: string): boolean {
 /** The tool that is told by "4711.42.error" why there is no region; 0 for every other file. */
 export function sessionOfError(name: string): number {
   return Number(/^[1-9]\d{0,9}\.([1-9]\d{0,9})\.error$/.exec(name)?.[1] ?? 0);
-}
-
-export function listFiles(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory);
-  } catch {
-    return []; // removed under us: nothing to read
-  }
 }
 
 /** A file of ours, or whatever is in its place: also a directory, which somebody must have planted. Never throws. */
@@ -110,10 +141,6 @@ export function isAlive(pid: number): boolean {
 
 export function messageOf(error: unknown): string {
   return printable(error instanceof Error ? error.message : String(error));
-}
-
-function refuse(directory: string, message: string): TaskperfError {
-  return new TaskperfError('EACCES', message, directory);
 }
 
 function isWritable(directory: string): boolean {

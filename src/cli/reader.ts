@@ -118,10 +118,10 @@ export class RegionReader {
 
   /**
    * @throws TaskperfError EINVAL when the file is no region this version can read, EACCES when it may not be trusted
-   * (source.ts); a missing file is an fs error.
+   * (source.ts); a missing file is an fs error. `shown` is what it is called in messages.
    */
-  static open(path: string, trust: Trust = 'private'): RegionReader {
-    return RegionReader.over(path, openFile(path, trust));
+  static open(path: string, trust: Trust = 'private', shown: string = path): RegionReader {
+    return RegionReader.over(shown, openFile(path, trust, shown));
   }
 
   /** Reads `source`, and closes it. @throws TaskperfError EINVAL. */

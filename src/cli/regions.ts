@@ -10,9 +10,9 @@ import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { Collector } from './collector.ts';
 import {
+  PrivateDirectory,
   isAlive,
   isRegionFile,
-  listFiles,
   messageOf,
   pidOfFile,
   removeFile,
@@ -58,6 +58,7 @@ export class RegionSession {
   /** One sentence per thing the user should know. */
   readonly notes: string[] = [];
   readonly #options: SessionOptions;
+  readonly #directory: PrivateDirectory;
   readonly #open: Map<string, OpenRegion> = new Map();
   /** Files looked at that are not ours, by name and inode. */
   readonly #others: Set<string> = new Set();
@@ -68,6 +69,7 @@ export class RegionSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#directory = PrivateDirectory.open(options.directory);
     const events = options.events.map((event) => event.id);
     this.collector = new Collector(events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
@@ -125,31 +127,31 @@ export class RegionSession {
   finish(): Tally {
     this.poll();
     for (const [key, region] of this.#open) this.#close(key, region);
-    for (const name of listFiles(this.#options.directory)) this.#sweep(name);
+    for (const name of this.#directory.names()) this.#sweep(name);
+    this.#directory.close();
     return this.#ended;
   }
 
   #discover(): void {
-    const { directory, session } = this.#options;
-    for (const name of listFiles(directory)) {
+    for (const name of this.#directory.names()) {
       if (!isRegionFile(name)) continue;
-      const file = path.join(directory, name);
+      const file = this.#directory.at(name);
       const inode = fs.lstatSync(file, { throwIfNoEntry: false })?.ino;
       const key = `${file}:${inode}`;
       if (inode === undefined || this.#open.has(key) || this.#others.has(key)) continue;
-      if (ownersOfFile(file)?.session.pid === session) this.#openRegion(key, file);
+      if (ownersOfFile(file)?.session.pid === this.#options.session) this.#openRegion(key, name);
       else this.#others.add(key);
     }
   }
 
-  #openRegion(key: string, file: string): void {
+  #openRegion(key: string, name: string): void {
+    const file = this.#directory.shown(name);
     try {
-      const reader = RegionReader.open(file);
+      const reader = RegionReader.open(this.#directory.at(name), 'private', file);
       const log = this.#options.by === 'task' ? new TaskLog() : undefined;
       const innerPid = reader.header.i32[H_PID]!;
       // Its end would be another's, and so would be who is killed with the command.
-      if (innerPid !== pidOfFile(path.basename(file)))
-        reader.damage.note(`it says that it is of process ${innerPid}`);
+      if (innerPid !== pidOfFile(name)) reader.damage.note(`it says that it is of process ${innerPid}`);
       this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log });
       this.#noteScaling(reader);
     } catch (error) {
@@ -159,7 +161,7 @@ export class RegionSession {
           ? error.message
           : `cannot read ${printable(file)}: ${messageOf(error)}`,
       );
-      removeFile(file);
+      removeFile(this.#directory.at(name));
     }
   }
 
@@ -229,7 +231,7 @@ export class RegionSession {
     this.notes.push(...reader.damage.notes());
     this.#open.delete(key);
     this.#others.add(key);
-    removeFile(reader.path);
+    removeFile(this.#directory.at(path.basename(reader.path)));
     reader.close();
   }
 
@@ -237,7 +239,7 @@ export class RegionSession {
   #sweep(name: string): void {
     const pid = pidOfFile(name);
     if (pid === undefined || isRegionFile(name)) return;
-    const file = path.join(this.#options.directory, name);
+    const file = this.#directory.at(name);
     const isError = name.endsWith('.error');
     const session = sessionOfError(name);
     if (isError && (session === 0 ? !isAlive(pid) : session === this.#options.session)) {

@@ -25,10 +25,10 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
  * @throws TaskperfError EACCES when it is another user's, or in a private directory open to others or linked from
  * elsewhere; EINVAL when it is no plain file. What the file system says (ENOENT, EACCES) comes as it is.
  */
-export function openFile(path: string, trust: Trust): RegionSource {
-  const fd = openNoFollow(path);
+export function openFile(path: string, trust: Trust, shown: string = path): RegionSource {
+  const fd = openNoFollow(path, shown);
   try {
-    checkFile(path, fs.fstatSync(fd), trust);
+    checkFile(shown, fs.fstatSync(fd), trust);
   } catch (error) {
     fs.closeSync(fd);
     throw error;
@@ -54,14 +54,14 @@ export function memorySource(bytes: Uint8Array, size: () => number = () => bytes
   };
 }
 
-function openNoFollow(path: string): number {
+function openNoFollow(path: string, shown: string): number {
   try {
     return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ELOOP') throw refuse('EINVAL', path, 'is a symbolic link; name the file itself');
+    if (code === 'ELOOP') throw refuse('EINVAL', shown, 'is a symbolic link; name the file itself');
     // A socket.
-    if (code === 'ENXIO') throw refuse('EINVAL', path, 'is not a plain file');
+    if (code === 'ENXIO') throw refuse('EINVAL', shown, 'is not a plain file');
     throw error;
   }
 }

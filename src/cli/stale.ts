@@ -7,7 +7,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import path from 'node:path';
 import { HEADER_BYTES, H_MAGIC, H_PID, H_SESSION, H_VERSION, LAYOUT_VERSION, MAGIC } from '../core/layout.ts';
 import {
   H_F64_NAMESPACE,
@@ -17,7 +16,14 @@ import {
 } from '../core/outside.ts';
 import { ownIdentity, startTicksOf } from '../node/identity.ts';
 import type { Identity } from '../node/identity.ts';
-import { isAlive, isRegionFile, listFiles, pidOfFile, removeFile, sessionOfError } from './directory.ts';
+import {
+  PrivateDirectory,
+  isAlive,
+  isRegionFile,
+  pidOfFile,
+  removeFile,
+  sessionOfError,
+} from './directory.ts';
 import { wordsOf } from './reader.ts';
 import type { Words } from './reader.ts';
 import { openFile } from './source.ts';
@@ -32,15 +38,16 @@ export interface Owners {
 }
 
 /** Removes what programs and tools left that no longer run. A tool that still runs removes its own. */
-export function removeStale(directory: string): void {
-  for (const name of listFiles(directory)) {
+export function removeStale(path: string): void {
+  const directory = PrivateDirectory.open(path);
+  for (const name of directory.names()) {
     const pid = pidOfFile(name);
-    const file = path.join(directory, name);
     if (pid === undefined) continue;
-    if (isRegionFile(name)) removeIfStale(file, pid);
+    if (isRegionFile(name)) removeIfStale(directory, name, pid);
     // Half made (a random name that no other process takes) or why nothing was made: that its tool still wants to read.
-    else if (!isAlive(pid) && !isAlive(sessionOfError(name))) removeFile(file);
+    else if (!isAlive(pid) && !isAlive(sessionOfError(name))) removeFile(directory.at(name));
   }
+  directory.close();
 }
 
 /** Does this very process run? Of one whose start is not known the pid alone decides. */
@@ -90,9 +97,10 @@ export function ownersOfFile(file: string): Owners | undefined {
   return ownersOf(header);
 }
 
-function removeIfStale(file: string, pid: number): void {
+function removeIfStale(directory: PrivateDirectory, name: string, pid: number): void {
+  const file = directory.at(name);
   if (!isStale(file, pid)) return;
-  const taken = path.join(path.dirname(file), `${process.pid}.${randomBytes(6).toString('hex')}`);
+  const taken = directory.at(`${process.pid}.${randomBytes(6).toString('hex')}`);
   try {
     fs.renameSync(file, taken);
   } catch {
