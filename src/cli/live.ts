@@ -19,6 +19,7 @@ import {
   K_F64_ID,
   K_F64_START,
   K_NAME,
+  K_PARENT,
   K_STATE,
   K_THREAD,
   NAME_OTHER,
@@ -35,6 +36,9 @@ import {
   TASK_LIVE,
   TOMBSTONE,
   T_ROOT,
+  T_STATE,
+  THREAD_FREE,
+  threadWord,
 } from '../core/layout.ts';
 import { COUNTING, EVENT_MASK, RUNNING, WANTED } from '../core/counter.ts';
 import { wordsOf } from './reader.ts';
@@ -54,9 +58,9 @@ export interface LiveTask {
 
 /** Calls `visit` with every live task but the threads' own. `nowNs` is the clock that running lifetimes end at. */
 export function visitLiveTasks(reader: RegionReader, nowNs: number, visit: (task: LiveTask) => void): void {
-  const { layout, header, damage } = reader;
+  const { layout, damage } = reader;
   const slab = (at: number, used: number, slots: number): Slab =>
-    new Slab(reader, at, Math.min(header.i32[used]!, slots));
+    new Slab(reader, at, reader.used(used, slots, 'slots'));
   const tasks = slab(layout.tasksAt, H_TASKS_USED, layout.tasks);
   const contexts = slab(layout.contextsAt, H_CONTEXTS_USED, layout.contexts);
   const counters = slab(layout.countersAt, H_COUNTERS_USED, layout.counters);
@@ -71,7 +75,10 @@ export function visitLiveTasks(reader: RegionReader, nowNs: number, visit: (task
       damage.index(state, { from: TASK_FREE, to: TASK_EXITED, fallback: 0 }, 'the state of a task');
       continue;
     }
-    if (roots.has(index + 1)) continue;
+    if (roots.has(index + 1)) {
+      if (reader.isFinal && i32[word + K_PARENT] !== 0) damage.note("a thread's own task is another's");
+      continue;
+    }
     task.name = damage.index(
       i32[word + K_NAME]!,
       { from: 0, to: layout.names - 1, fallback: NAME_OTHER },
@@ -168,8 +175,10 @@ function readCounter(task: LiveTask, seen: Uint8Array, { slot, at, contextNs, no
 
 function rootsOf(reader: RegionReader): Set<number> {
   const roots = new Set<number>();
+  const words = wordsOf((T_ROOT + 1) * 4);
   for (let thread = 0; thread < reader.threadsUsed; thread++) {
-    const root = reader.thread(thread)?.i32[T_ROOT] ?? 0;
+    reader.readInto(words.u8, threadWord(reader.layout, thread) * 4, (T_ROOT + 1) * 4);
+    const root = words.i32[T_STATE] === THREAD_FREE ? 0 : words.i32[T_ROOT]!;
     reader.damage.index(root, { from: 0, to: reader.layout.tasks, fallback: 0 }, "a thread's own task");
     if (root > 0) roots.add(root);
   }
@@ -207,7 +216,7 @@ class Slab {
   constructor(reader: RegionReader, at: number, slots: number) {
     this.#reader = reader;
     this.#at = at;
-    this.slots = Math.max(slots, 0);
+    this.slots = slots;
   }
 
   has(index: number): boolean {

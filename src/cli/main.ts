@@ -6,6 +6,7 @@ import { UsageError } from './arguments.ts';
 import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
+import { asksForLast, last } from './last/last.ts';
 import { list } from './list.ts';
 import { printable } from './printable.ts';
 import { stat } from './stat.ts';
@@ -21,6 +22,9 @@ async function main(args: readonly string[]): Promise<number> {
       return list(rest);
     case 'doctor':
       return doctor(rest);
+    case 'top':
+      if (asksForLast(rest)) return last(rest);
+      throw new UsageError(unknownSubcommand(subcommand));
     case '-h':
     case '--help':
       process.stdout.write(HELP);

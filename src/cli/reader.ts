@@ -18,28 +18,16 @@ import {
   V_STATE,
   eventRowWord,
 } from '../core/event-table.ts';
-import { TaskperfError } from '../core/errors.ts';
 import { EVENT_GIVEN_FIRST } from '../core/events.ts';
 import {
   H_BYTE_MESSAGE,
   H_BYTE_MESSAGE_SIZE,
   H_BYTE_NODE,
   H_BYTE_NODE_SIZE,
-  H_CONTEXTS,
-  H_COUNTERS,
   EVENT_LINES,
   HEADER_BYTES,
-  H_MAGIC,
-  H_NAMES,
   H_NAMES_USED,
-  H_RING,
-  H_TASKS,
-  H_THREADS,
   H_THREADS_USED,
-  H_VERSION,
-  LAYOUT_VERSION,
-  layoutOf,
-  MAGIC,
   N_BYTE_TEXT,
   N_BYTE_TEXT_SIZE,
   N_LENGTH,
@@ -54,13 +42,15 @@ import {
   T_F64_CHARGEABLE,
   T_F64_RING_HEAD,
   T_F64_TOTAL,
+  T_ID,
   T_STATE,
+  T_TID,
   THREAD_EXITED,
   THREAD_FREE,
 } from '../core/layout.ts';
-import type { Capacities, Layout } from '../core/layout.ts';
+import type { Layout } from '../core/layout.ts';
+import { checkedLayout, isSameLayout, truncated } from './checked-layout.ts';
 import { Damage } from './damage.ts';
-import { printable } from './printable.ts';
 import { openFile } from './source.ts';
 import type { RegionSource, Trust } from './source.ts';
 
@@ -73,18 +63,6 @@ export interface Words {
 
 /** A live thread is copied again while its owner is inside a switch; a killed one stays odd for ever. */
 const SEQUENCE_TRIES = 8;
-/** Far above any real region, far below what a damaged header could make us allocate or look through. */
-const SLOTS_MAX = {
-  threads: 1024,
-  names: 1 << 16,
-  tasks: 1 << 23,
-  contexts: 1 << 23,
-  counters: 1 << 25,
-  ring: 1 << 24,
-};
-/** The core makes none that is larger. */
-const BYTES_MAX = 2 ** 33;
-
 /** A row of the region's table of events (src/core/event-table.ts). */
 export interface EventRow {
   readonly name: string;
@@ -145,12 +123,8 @@ export class RegionReader {
   /** Reads the header again: states, losses and how many slots are in use. */
   refresh(): void {
     this.readInto(this.header.u8, 0, HEADER_BYTES);
-    const { i32 } = this.header;
-    const isSame =
-      i32[H_MAGIC] === MAGIC &&
-      i32[H_VERSION] === LAYOUT_VERSION &&
-      CAPACITY_WORDS.every(([name, word]) => i32[word] === this.layout[name]);
-    if (!isSame) this.damage.note('its header was overwritten or cut off while it was read');
+    if (!isSameLayout(this.layout, this.header.i32))
+      this.damage.note('its header was overwritten or cut off while it was read');
   }
 
   get nodeVersion(): string {
@@ -188,15 +162,15 @@ export class RegionReader {
   }
 
   get threadsUsed(): number {
-    return this.#used(H_THREADS_USED, this.layout.threads, 'threads');
+    return this.used(H_THREADS_USED, this.layout.threads, 'threads');
   }
 
   get namesUsed(): number {
-    return this.#used(H_NAMES_USED, this.layout.names, 'names');
+    return this.used(H_NAMES_USED, this.layout.names, 'names');
   }
 
   /** Slots that a word of the header says are in use. */
-  #used(word: number, capacity: number, what: string): number {
+  used(word: number, capacity: number, what: string): number {
     const count = this.header.i32[word]!;
     if (count < 0)
       return this.damage.index(count, { from: 0, to: capacity, fallback: 0 }, `the number of ${what}`);
@@ -207,16 +181,19 @@ export class RegionReader {
   /** A consistent copy of a thread slot, its amounts checked; undefined when nobody has used it. */
   thread(index: number): Words | undefined {
     const slot = wordsOf(THREAD_BYTES);
-    const again = wordsOf(8);
+    const { u8: again, i32: words } = scratch;
     const at = this.layout.threadsAt + index * THREAD_BYTES;
     for (let tries = 0; tries < SEQUENCE_TRIES; tries++) {
       this.readInto(slot.u8, at, THREAD_BYTES);
-      this.readInto(again.u8, at + T_SEQ * 4, 4);
-      if ((slot.i32[T_SEQ]! & 1) === 0 && slot.i32[T_SEQ] === again.i32[0]) break;
+      this.readInto(again, at + T_SEQ * 4, 4);
+      if ((slot.i32[T_SEQ]! & 1) === 0 && slot.i32[T_SEQ] === words[0]) break;
     }
     const states = { from: THREAD_FREE, to: THREAD_EXITED, fallback: THREAD_FREE };
     if (this.damage.index(slot.i32[T_STATE]!, states, 'the state of a thread') === THREAD_FREE)
       return undefined;
+    const numbers = { from: 0, to: 0x7fffffff, fallback: 0 };
+    for (const word of [T_ID, T_TID])
+      slot.i32[word] = this.damage.index(slot.i32[word]!, numbers, 'the number of a thread');
     this.damage.amounts(slot.f64, T_F64_RING_HEAD, T_F64_BOUNDARIES + 1, 'what a thread says of itself');
     this.damage.amounts(slot.f64, T_F64_TOTAL, T_F64_CHARGEABLE, 'a sum of a thread');
     this.textOf(slot.u8, T_BYTE_NAME, T_BYTE_NAME_SIZE); // notes what is no text
@@ -240,7 +217,7 @@ export class RegionReader {
       this.damage.note('a name is out of range');
       return '(damaged)';
     }
-    const slot = wordsOf(NAME_BYTES);
+    const slot = scratch;
     this.readInto(slot.u8, this.layout.namesAt + index * NAME_BYTES, NAME_BYTES);
     // Reserved and not written yet: its thread goes on, or was killed in this very moment.
     if (slot.i32[N_STATE] !== 1) {
@@ -273,6 +250,8 @@ export class RegionReader {
   }
 }
 
+/** For what is taken out of it before the next read. */
+const scratch: Words = wordsOf(NAME_BYTES);
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Reads until there is no more; how many bytes there were. */
@@ -301,50 +280,4 @@ function terminated(bytes: Uint8Array, at: number, size: number): Uint8Array {
   const field = bytes.subarray(at, at + size);
   const end = field.indexOf(0);
   return end === -1 ? field : field.subarray(0, end);
-}
-
-const CAPACITY_WORDS = [
-  ['threads', H_THREADS],
-  ['names', H_NAMES],
-  ['tasks', H_TASKS],
-  ['contexts', H_CONTEXTS],
-  ['counters', H_COUNTERS],
-  ['ring', H_RING],
-] as const;
-
-function checkedLayout(file: string, words: Int32Array, bytes: number): Layout {
-  const path = printable(file);
-  if (words[H_MAGIC] !== MAGIC)
-    throw new TaskperfError('EINVAL', `${path} is not a taskperf region; delete it`, file);
-  if (words[H_VERSION] !== LAYOUT_VERSION) {
-    throw new TaskperfError(
-      'EINVAL',
-      `${path} has region layout ${words[H_VERSION]}, this taskperf reads layout ${LAYOUT_VERSION}; ` +
-        'use the same taskperf version for the command and the program',
-      file,
-    );
-  }
-  const isSane = CAPACITY_WORDS.every(([name, word]) => words[word]! >= 1 && words[word]! <= SLOTS_MAX[name]);
-  const ring = words[H_RING]!;
-  const layout = isSane && (ring & (ring - 1)) === 0 ? layoutOf(capacitiesOf(words)) : undefined;
-  if (layout === undefined || layout.bytes > BYTES_MAX)
-    throw new TaskperfError('EINVAL', `${path} is damaged: its capacities are impossible; delete it`, file);
-  if (bytes < layout.bytes) throw truncated(file, bytes, layout.bytes);
-  return layout;
-}
-
-function capacitiesOf(words: Int32Array): Capacities {
-  return {
-    threads: words[H_THREADS]!,
-    names: words[H_NAMES]!,
-    tasks: words[H_TASKS]!,
-    contexts: words[H_CONTEXTS]!,
-    counters: words[H_COUNTERS]!,
-    ring: words[H_RING]!,
-  };
-}
-
-function truncated(file: string, bytes: number, expected: number): TaskperfError {
-  const message = `${printable(file)} is truncated: ${bytes} of ${expected} bytes; delete it`;
-  return new TaskperfError('EINVAL', message, file);
 }

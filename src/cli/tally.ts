@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../core/events.ts';
+import { CPU_CLOCK, EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK, TASK_SWITCHES } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -133,6 +133,7 @@ export class Tally {
     for (const [index, slot] of slots) {
       const books = booksOf(reader, slot, pid);
       if ((slot.i32[T_SEQ]! & 1) !== 0) this.#settle(books, inRows.get(index)!);
+      else if (reader.isFinal && !isBalanced(books)) reader.damage.note('the sums of a thread disagree');
       this.threads.push(books);
     }
     this.#addHeader(reader, pid);
@@ -271,6 +272,14 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
     boundaries: slot.f64[T_F64_BOUNDARIES]!,
     switchCostNs: reader.damage.amount(reader.header.f64[H_F64_SWITCH_COST]!, 'the cost of a switch'),
   };
+}
+
+/** What a thread used is in one of its parts. Estimated parts are fractions, so a rounding error is none. */
+function isBalanced({ total, tasks, unattributed, late, loop, idle }: ThreadBooks): boolean {
+  return [TASK_CLOCK, CPU_CLOCK, TASK_SWITCHES].every((id) => {
+    const parts = tasks[id]! + unattributed[id]! + late[id]! + loop[id]! + idle[id]!;
+    return Math.abs(total[id]! - parts) <= 1 + total[id]! * 1e-9;
+  });
 }
 
 function addTo(sums: Float64Array, from: Float64Array, at: number): void {
