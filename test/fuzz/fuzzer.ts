@@ -47,7 +47,7 @@ const READS_MAX = 40;
 /** The spread per task is of one image in so many: its histograms take longer than all else. */
 const SPREAD_EVERY = 256;
 /** Of one image in so many tables and documents are made: they cost ten times as much as the reading. */
-const SHOWN_EVERY = 16;
+const SHOWN_EVERY = 64;
 /** One image in so many is changed again during a read. */
 const TORN_EVERY = 16;
 const PATH = '/regions/4711';

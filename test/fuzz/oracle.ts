@@ -112,7 +112,8 @@ class Reading {
     if (count === 0) return;
     const row = this.#row(name);
     row.count += count;
-    for (const [event, value] of lines(f64, at + NT_F64_SUM).entries()) row.values[event]! += value;
+    const values = lines(f64, at + NT_F64_SUM);
+    for (let event = 0; event < EVENT_LINES; event++) row.values[event]! += values[event]!;
   }
 
   #live(task: number): void {
@@ -170,7 +171,9 @@ class Reading {
 }
 
 function lines(f64: Float64Array, at: number): number[] {
-  return Array.from(f64.subarray(at, at + EVENT_LINES), amount);
+  const values: number[] = [];
+  for (let event = 0; event < EVENT_LINES; event++) values.push(amount(f64[at + event]!));
+  return values;
 }
 
 function amount(value: number): number {
