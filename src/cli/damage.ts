@@ -49,6 +49,14 @@ export class Damage {
     }
   }
 
+  /** The same where −1 stands for "none" or "not known". */
+  amountsOrNone(values: Float64Array, from: number, to: number, what: string): void {
+    for (let i = from; i < to; i++) {
+      const value = values[i]!;
+      if (value !== -1 && !(value >= 0 && value <= AMOUNT_MAX)) values[i] = this.amount(value, what);
+    }
+  }
+
   /** An integer within bounds; `fallback` and a note where it is not. */
   index(value: number, bounds: { from: number; to: number; fallback: number }, what: string): number {
     if (value >= bounds.from && value <= bounds.to) return value;

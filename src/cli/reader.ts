@@ -38,18 +38,13 @@ import {
   T_SEQ,
   T_BYTE_NAME,
   T_BYTE_NAME_SIZE,
-  T_F64_BOUNDARIES,
-  T_F64_CHARGEABLE,
-  T_F64_RING_HEAD,
-  T_F64_TOTAL,
-  T_ID,
   T_STATE,
-  T_TID,
   THREAD_EXITED,
   THREAD_FREE,
 } from '../core/layout.ts';
 import type { Layout } from '../core/layout.ts';
 import { checkedLayout, isSameLayout, truncated } from './checked-layout.ts';
+import { checkThread } from './checked-thread.ts';
 import { Damage } from './damage.ts';
 import { openFile } from './source.ts';
 import type { RegionSource, Trust } from './source.ts';
@@ -85,6 +80,8 @@ export class RegionReader {
   isFinal = false;
   readonly #source: RegionSource;
   readonly #names: string[] = [];
+  /** Once they no longer change. */
+  readonly #threads: Words[] = [];
 
   private constructor(path: string, source: RegionSource, header: Words, layout: Layout) {
     this.path = path;
@@ -180,6 +177,15 @@ export class RegionReader {
 
   /** A consistent copy of a thread slot, its amounts checked; undefined when nobody has used it. */
   thread(index: number): Words | undefined {
+    if (!this.isFinal) return this.#readThread(index);
+    const known = this.#threads[index];
+    if (known !== undefined) return known;
+    const slot = this.#readThread(index);
+    if (slot !== undefined) this.#threads[index] = slot;
+    return slot;
+  }
+
+  #readThread(index: number): Words | undefined {
     const slot = wordsOf(THREAD_BYTES);
     const { u8: again, i32: words } = scratch;
     const at = this.layout.threadsAt + index * THREAD_BYTES;
@@ -191,11 +197,7 @@ export class RegionReader {
     const states = { from: THREAD_FREE, to: THREAD_EXITED, fallback: THREAD_FREE };
     if (this.damage.index(slot.i32[T_STATE]!, states, 'the state of a thread') === THREAD_FREE)
       return undefined;
-    const numbers = { from: 0, to: 0x7fffffff, fallback: 0 };
-    for (const word of [T_ID, T_TID])
-      slot.i32[word] = this.damage.index(slot.i32[word]!, numbers, 'the number of a thread');
-    this.damage.amounts(slot.f64, T_F64_RING_HEAD, T_F64_BOUNDARIES + 1, 'what a thread says of itself');
-    this.damage.amounts(slot.f64, T_F64_TOTAL, T_F64_CHARGEABLE, 'a sum of a thread');
+    checkThread(slot, this.damage);
     this.textOf(slot.u8, T_BYTE_NAME, T_BYTE_NAME_SIZE); // notes what is no text
     return slot;
   }

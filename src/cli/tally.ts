@@ -37,6 +37,7 @@ import {
   T_TID,
 } from '../core/layout.ts';
 import { visitLiveTasks } from './live.ts';
+import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
 import type { EventRow, RegionReader, Words } from './reader.ts';
 
@@ -104,7 +105,13 @@ export class Tally {
   readonly rows: Map<string, Row> = new Map();
   readonly threads: ThreadBooks[] = [];
   readonly processes: ProcessFacts[] = [];
+  readonly #onLive: ((task: LiveTask) => void) | undefined;
   readonly lost: Losses = { tasks: 0, contexts: 0, counters: 0, names: 0, slices: 0, threads: 0, events: 0 };
+
+  /** `onLive` is shown every live task, too; the object is reused. */
+  constructor(onLive?: (task: LiveTask) => void) {
+    this.#onLive = onLive;
+  }
 
   /**
    * Adds what a region says now. `nowNs` is CLOCK_MONOTONIC, for the lifetimes of live tasks; `pid` is what we call its
@@ -122,6 +129,7 @@ export class Tally {
       this.#addTotals(reader, index, { slot, by, sums: inRows.get(index)! });
     }
     visitLiveTasks(reader, nowNs, (task) => {
+      this.#onLive?.(task);
       const slot = slots.get(task.thread);
       const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
       row.live++;

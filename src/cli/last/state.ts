@@ -33,7 +33,7 @@ import {
   T_TID,
 } from '../../core/layout.ts';
 import { knownEvent } from '../../node/events/known.ts';
-import { visitLiveTasks } from '../live.ts';
+import type { LiveTask } from '../live.ts';
 import { threadName, wordsOf } from '../reader.ts';
 import type { RegionReader, Words } from '../reader.ts';
 import { RingReader } from '../ring.ts';
@@ -106,8 +106,8 @@ export function lastState(reader: RegionReader, nowNs: number | undefined): Last
   const slots = Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index));
   const seenNs =
     nowNs ?? Math.max(startNs, ...slots.flatMap((slot, index) => lastMoments(reader, index, slot)));
-  const { tasks, count } = liveTasks(reader, seenNs);
-  const tally = new Tally();
+  const live = new MostCostly(reader);
+  const tally = new Tally((task) => live.add(task));
   tally.addRegion(reader, 'name', seenNs, pid);
   const threads = slots.flatMap((slot) => (slot === undefined ? [] : [threadOf(reader, slot)]));
   return {
@@ -121,8 +121,8 @@ export function lastState(reader: RegionReader, nowNs: number | undefined): Last
     seenNs,
     events: eventsOf(reader),
     threads,
-    tasks,
-    taskCount: count,
+    tasks: live.tasks(),
+    taskCount: live.count,
     names: tally.sortedRows(),
     tally,
     notes: damage.notes(),
@@ -171,20 +171,27 @@ function taskAt(reader: RegionReader, handle: number): LastThread['running'] {
   };
 }
 
-function liveTasks(reader: RegionReader, nowNs: number): { tasks: LastTask[]; count: number } {
-  const cost = ({ values }: LastTask): number => values[TASK_CLOCK]!;
-  let tasks: LastTask[] = [];
-  let count = 0;
-  const keepMostCostly = (): void => {
-    tasks = tasks.sort((a, b) => cost(b) - cost(a) || a.startNs - b.startNs).slice(0, TASKS_MAX);
-  };
-  visitLiveTasks(reader, nowNs, ({ name, id, thread, startNs, values }) => {
-    count++;
-    tasks.push({ name: reader.name(name), id, thread, startNs, values: values.slice() });
-    if (tasks.length === 2 * TASKS_MAX) keepMostCostly();
-  });
-  keepMostCostly();
-  return { tasks, count };
+/** The most costly of the live tasks. */
+class MostCostly {
+  count = 0;
+  #tasks: LastTask[] = [];
+  readonly #reader: RegionReader;
+
+  constructor(reader: RegionReader) {
+    this.#reader = reader;
+  }
+
+  add({ name, id, thread, startNs, values }: LiveTask): void {
+    this.count++;
+    this.#tasks.push({ name: this.#reader.name(name), id, thread, startNs, values: values.slice() });
+    if (this.#tasks.length === 2 * TASKS_MAX) this.tasks();
+  }
+
+  tasks(): readonly LastTask[] {
+    const cost = ({ values }: LastTask): number => values[TASK_CLOCK]!;
+    this.#tasks = this.#tasks.sort((a, b) => cost(b) - cost(a) || a.startNs - b.startNs).slice(0, TASKS_MAX);
+    return this.#tasks;
+  }
 }
 
 /** What the process counts of every task, under the names it gave. */
