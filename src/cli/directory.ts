@@ -68,12 +68,9 @@ export class PrivateDirectory {
     return path.join(this.path, name);
   }
 
+  /** None once it was removed under us. */
   names(): string[] {
-    try {
-      return fs.readdirSync(this.#base);
-    } catch {
-      return []; // removed under us: nothing to read
-    }
+    return listFiles(this.#base);
   }
 
   close(): void {
@@ -118,6 +115,15 @@ export function isRegionFile(name: string): boolean {
 /** The tool that is told by "4711.42.error" why there is no region; 0 for every other file. */
 export function sessionOfError(name: string): number {
   return Number(/^[1-9]\d{0,9}\.([1-9]\d{0,9})\.error$/.exec(name)?.[1] ?? 0);
+}
+
+/** For who only looks; who opens or removes what is in it uses a PrivateDirectory. */
+export function listFiles(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 /** A file of ours, or whatever is in its place: also a directory, which somebody must have planted. Never throws. */

@@ -10,6 +10,7 @@ import { asksForLast, last } from './last/last.ts';
 import { list } from './list.ts';
 import { printable } from './printable.ts';
 import { stat } from './stat.ts';
+import { top } from './top.ts';
 
 const STATUS_USAGE = 129;
 
@@ -18,13 +19,12 @@ async function main(args: readonly string[]): Promise<number> {
   switch (subcommand) {
     case 'stat':
       return await stat(rest);
+    case 'top':
+      return asksForLast(rest) ? last(rest) : await top(rest);
     case 'list':
       return list(rest);
     case 'doctor':
       return doctor(rest);
-    case 'top':
-      if (asksForLast(rest)) return last(rest);
-      throw new UsageError(unknownSubcommand(subcommand));
     case '-h':
     case '--help':
       process.stdout.write(HELP);
