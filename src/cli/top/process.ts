@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { H_PID, H_SESSION } from '../../core/layout.ts';
 import type { Collector } from '../collector.ts';
-import { isAlive } from '../directory.ts';
 import { RegionReader } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import type { ExitSink } from '../ring.ts';
+import { isRunning, ownersOf } from '../stale.ts';
 import { BlockedStacks } from './blocked-stacks.ts';
 import type { StackWish } from './blocked-stacks.ts';
 import { commandOf } from './command.ts';
@@ -35,6 +35,7 @@ export class WatchedProcess {
   readonly #running: Running;
   #rings: { readonly ring: RingReader; readonly sinks: readonly ExitSink[] }[] = [];
   #lost = 0;
+  #notes: string[] = [];
   #last: Snapshot | undefined;
 
   /** With --stack. */
@@ -84,7 +85,7 @@ export class WatchedProcess {
 
   /** To be asked before the rings are drained for a look: what a process wrote before it died is then surely seen. */
   checkAlive(): void {
-    this.#isAlive = isAlive(this.pid);
+    if (this.#reader !== undefined) this.#isAlive = isRunning(ownersOf(this.#reader.header).process);
   }
 
   /** The books as they are now; of a process that has ended, as they were last. */
@@ -117,8 +118,14 @@ export class WatchedProcess {
     return this.#lost + this.#rings.reduce((sum, { ring }) => sum + ring.lost, 0);
   }
 
+  /** What is wrong with its region, a sentence each. */
+  get notes(): string[] {
+    return this.#reader?.damage.notes() ?? this.#notes;
+  }
+
   close(): void {
     this.#lost = this.lostExits;
+    this.#notes = this.notes;
     this.#rings = [];
     this.#reader?.close();
     this.#reader = undefined;
