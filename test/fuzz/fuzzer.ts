@@ -9,6 +9,7 @@
  * An image follows from the seed and its number alone, so each is repeated by itself.
  */
 import assert from 'node:assert/strict';
+import { BlockedLog } from '#cli/blocked.js';
 import { Collector } from '#cli/collector.js';
 import { documentOf, imbalances } from '#cli/document.js';
 import { documentOfLast } from '#cli/last/document.js';
@@ -99,7 +100,9 @@ export class Fuzzer {
     const report = reportOf(reader, state.tally, number % SPREAD_EVERY === 0);
     if (number % SHOWN_EVERY === 0) {
       checkLast(state);
-      checkReport(report);
+      const log = new BlockedLog(1, undefined);
+      log.close(reader, PID);
+      checkReport({ ...report, blocked: { log, startNs: 0 } });
     }
     assert.ok(source.bytesRead <= READS_MAX * image.bytes.length, `${source.bytesRead} bytes were read`);
     const isNoticed = report.notes.length > 0;
