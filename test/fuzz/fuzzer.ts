@@ -20,6 +20,8 @@ import { NO_OTHERS } from '#cli/os-rows.js';
 import { RegionReader } from '#cli/reader.js';
 import type { Report } from '#cli/report.js';
 import { RingReader } from '#cli/ring.js';
+import { takeSnapshot } from '#cli/top/snapshot.js';
+import type { Snapshot } from '#cli/top/snapshot.js';
 import { memorySource } from '#cli/source.js';
 import type { RegionSource } from '#cli/source.js';
 import { renderTable } from '#cli/table.js';
@@ -102,6 +104,7 @@ export class Fuzzer {
       checkLast(state);
       const log = new BlockedLog(1, undefined);
       log.close(reader, PID);
+      checkSnapshot(takeSnapshot(reader, state.seenNs, undefined));
       checkReport({ ...report, blocked: { log, startNs: 0 } });
     }
     assert.ok(source.bytesRead <= READS_MAX * image.bytes.length, `${source.bytesRead} bytes were read`);
@@ -181,6 +184,13 @@ function checkLast(state: LastState): void {
 function checkReport(report: Report): void {
   checkText(renderTable(report, STYLE));
   checkNumbers(documentOf(report), '');
+}
+
+/** What `top` is drawn from. */
+function checkSnapshot({ startNs, tasksCpuNs, names, threads, waits }: Snapshot): void {
+  checkNumbers({ startNs, tasksCpuNs, waits: [...waits.values()] }, 'snapshot');
+  for (const [name, { exits, values }] of names) checkNumbers({ exits, values }, name);
+  for (const { total, idle } of threads) checkNumbers({ total, idle }, 'thread');
 }
 
 function checkText(text: string): void {
