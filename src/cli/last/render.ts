@@ -25,7 +25,7 @@ export function renderLast(state: LastState, { isRunning }: Found, width: number
     ...headLines(state, isRunning),
     '',
     ' threads, who had them, and since when',
-    ...threadTable(state, width),
+    ...threadTable(state, isRunning, width),
     ...switchLines(state, width),
     '',
     ` tasks that had not ended: ${count(state.taskCount)}`,
@@ -84,7 +84,7 @@ interface Column {
   readonly cells: readonly string[];
 }
 
-function threadTable(state: LastState, width: number): string[] {
+function threadTable(state: LastState, isRunning: boolean, width: number): string[] {
   const { threads } = state;
   const running = (thread: LastThread): string => {
     if (!thread.isLive) return '(thread has ended)';
@@ -101,7 +101,8 @@ function threadTable(state: LastState, width: number): string[] {
         cells: threads.map(({ running: one }) => (one === undefined ? '' : clock(state, one.sinceNs))),
       },
       {
-        title: 'for',
+        // When it died is written nowhere: it had the thread until then.
+        title: isRunning ? 'for' : 'for at least',
         cells: threads.map(({ running: one }) => (one === undefined ? '' : lasted(state, one.sinceNs))),
       },
       { title: 'switches', cells: threads.map((one) => count(one.switches)) },
