@@ -4,6 +4,7 @@ import path from 'node:path';
 import { H_PID, H_SESSION } from '../../core/layout.ts';
 import type { Collector } from '../collector.ts';
 import { isAlive } from '../directory.ts';
+import type { Damage } from '../damage.ts';
 import { RegionReader } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import type { ExitSink } from '../ring.ts';
@@ -30,6 +31,8 @@ export class WatchedProcess {
   /** The tool that asked for the region, 0 = the program itself. */
   readonly session: number;
   readonly command: string;
+  /** What is impossible in its region. */
+  readonly damage: Damage;
   /** Undefined once the process has ended: what it said last is in `last`. */
   #reader: RegionReader | undefined;
   readonly #running: Running;
@@ -46,6 +49,7 @@ export class WatchedProcess {
     this.file = file;
     this.#stacks = wish && new BlockedStacks(wish);
     this.#reader = RegionReader.open(file);
+    this.damage = this.#reader.damage;
     const { i32 } = this.#reader.header;
     this.pid = i32[H_PID]!;
     this.session = i32[H_SESSION]!;
