@@ -39,7 +39,7 @@ const OUTPUTS = {
     return printed
       .split('\n')
       .filter((line) => /^ (blocked|waits)|^ +(\d.*(GET|loop|task)|at |no stack)/.test(line) || line === '')
-      .filter((line) => !/%$/.test(line))
+      .filter((line) => !line.endsWith('%'))
       .join('\n')
       .replaceAll(/\n{2,}/g, '\n\n')
       .replaceAll(`${root}/`, '/app/')
