@@ -33,6 +33,9 @@ import {
   N_LENGTH,
   NAME_BYTES,
   NAME_TOTAL_BYTES,
+  NT_F64_EXITS,
+  NT_F64_STARTS,
+  NT_F64_SUM,
   N_STATE,
   THREAD_BYTES,
   T_SEQ,
@@ -207,7 +210,13 @@ export class RegionReader {
     const bytes = this.namesUsed * NAME_TOTAL_BYTES;
     const { f64, u8 } = wordsOf(bytes);
     this.readInto(u8, this.layout.totalsAt + thread * this.layout.names * NAME_TOTAL_BYTES, bytes);
-    this.damage.amounts(f64, 0, bytes / 8, 'a sum of a name');
+    for (let at = 0; at < f64.length; at += NAME_TOTAL_BYTES / 8) {
+      // A task may start under one name on one thread and get another on the next: not every part is an amount.
+      if (!Number.isSafeInteger(f64[at + NT_F64_STARTS]!))
+        f64[at + NT_F64_STARTS] = this.damage.amount(NaN, 'the starts of a name');
+      this.damage.amounts(f64, at + NT_F64_EXITS, at + NT_F64_EXITS + 1, 'the exits of a name');
+      this.damage.amounts(f64, at + NT_F64_SUM, at + NAME_TOTAL_BYTES / 8, 'a sum of a name');
+    }
     return f64;
   }
 

@@ -9,6 +9,7 @@
  * An image follows from the seed and its number alone, so each is repeated by itself.
  */
 import assert from 'node:assert/strict';
+import { BlockedLog } from '#cli/blocked.js';
 import { Collector } from '#cli/collector.js';
 import { documentOf, imbalances } from '#cli/document.js';
 import { documentOfLast } from '#cli/last/document.js';
@@ -19,6 +20,8 @@ import { NO_OTHERS } from '#cli/os-rows.js';
 import { RegionReader } from '#cli/reader.js';
 import type { Report } from '#cli/report.js';
 import { RingReader } from '#cli/ring.js';
+import { takeSnapshot } from '#cli/top/snapshot.js';
+import type { Snapshot } from '#cli/top/snapshot.js';
 import { memorySource } from '#cli/source.js';
 import type { RegionSource } from '#cli/source.js';
 import { renderTable } from '#cli/table.js';
@@ -99,7 +102,10 @@ export class Fuzzer {
     const report = reportOf(reader, state.tally, number % SPREAD_EVERY === 0);
     if (number % SHOWN_EVERY === 0) {
       checkLast(state);
-      checkReport(report);
+      const log = new BlockedLog(1, undefined);
+      log.close(reader, PID);
+      checkSnapshot(takeSnapshot(reader, state.seenNs, undefined));
+      checkReport({ ...report, blocked: { log, startNs: 0 } });
     }
     assert.ok(source.bytesRead <= READS_MAX * image.bytes.length, `${source.bytesRead} bytes were read`);
     const isNoticed = report.notes.length > 0;
@@ -178,6 +184,13 @@ function checkLast(state: LastState): void {
 function checkReport(report: Report): void {
   checkText(renderTable(report, STYLE));
   checkNumbers(documentOf(report), '');
+}
+
+/** What `top` is drawn from. */
+function checkSnapshot({ startNs, tasksCpuNs, names, threads, waits }: Snapshot): void {
+  checkNumbers({ startNs, tasksCpuNs, waits: [...waits.values()] }, 'snapshot');
+  for (const [name, { exits, values }] of names) checkNumbers({ exits, values }, name);
+  for (const { total, idle } of threads) checkNumbers({ total, idle }, 'thread');
 }
 
 function checkText(text: string): void {

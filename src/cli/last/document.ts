@@ -1,9 +1,9 @@
 /** The last state for programs: schema `taskperf.last/1`. Fields are only ever added; times are ns, moments epoch ms. */
 import { valuesJson } from '../document.ts';
 import type { ValuesJson } from '../document.ts';
-import { seenEpochMs } from './render.ts';
+import { epochMsOf, seenEpochMs } from './render.ts';
 import type { Found } from './render.ts';
-import type { LastState } from './state.ts';
+import type { LastState, LastThread } from './state.ts';
 
 export interface LastJson {
   readonly schema: 'taskperf.last/1';
@@ -19,10 +19,15 @@ export interface LastJson {
     readonly tid: number;
     readonly name: string;
     readonly live: boolean;
-    readonly running: { readonly name: string; readonly id: number } | null;
-    /** How long it had the thread when the region was last written. */
-    readonly runningNs: number;
+    /** Who had it; null: it waited for events, or has ended. `id` is null where it is no task. */
+    readonly running: { readonly name: string; readonly id: number | null; readonly ns: number } | null;
     readonly switches: number;
+    /** Oldest first; `atEpochMs` is null where no clock was read. */
+    readonly lastSwitches: readonly {
+      readonly name: string;
+      readonly id: number | null;
+      readonly atEpochMs: number | null;
+    }[];
   }[];
   readonly tasks: readonly {
     readonly name: string;
@@ -51,10 +56,7 @@ export function documentOfLast(state: LastState, { isRunning }: Found): LastJson
     state: state.exited ? 'ended' : isRunning ? 'running' : 'gone',
     startedEpochMs: state.startEpochMs,
     seenEpochMs: seenEpochMs(state),
-    threads: state.threads.map(({ id, tid, name, isLive, running, sinceNs, switches }) => {
-      const runningNs = isLive ? Math.max(0, seenNs - sinceNs) : 0;
-      return { id, tid, name, live: isLive, running: running ?? null, runningNs, switches };
-    }),
+    threads: state.threads.map((thread) => threadJson(state, thread)),
     tasks: state.tasks.map(({ name, id, startNs, values }) => {
       return { name, id, ageNs: Math.max(0, seenNs - startNs), counters: valuesJson(events, values) };
     }),
@@ -63,5 +65,24 @@ export function documentOfLast(state: LastState, { isRunning }: Found): LastJson
       return { name, count, live, counters: valuesJson(events, values) };
     }),
     notes: state.notes,
+  };
+}
+
+function threadJson(state: LastState, thread: LastThread): LastJson['threads'][number] {
+  const { id, tid, name, isLive, running, switches } = thread;
+  return {
+    id,
+    tid,
+    name,
+    live: isLive,
+    running:
+      running === undefined
+        ? null
+        : { name: running.name, id: running.id ?? null, ns: Math.max(0, state.seenNs - running.sinceNs) },
+    switches,
+    lastSwitches: thread.lastSwitches.map((one) => {
+      const atEpochMs = one.sinceNs === undefined ? null : epochMsOf(state, one.sinceNs);
+      return { name: one.name, id: one.id ?? null, atEpochMs };
+    }),
   };
 }

@@ -4,10 +4,11 @@ import type { EventInfo } from '../../core/events.ts';
 import { columnUnit } from '../columns.ts';
 import { printable } from '../printable.ts';
 import { count, inUnit, shorten, time, unitFor } from '../units.ts';
-import type { LastState, LastThread } from './state.ts';
+import type { LastState, LastThread, LastWho } from './state.ts';
 
 /** Rows of the table of tasks and of the one of names. */
 const ROWS_MAX = 50;
+const SWITCHES_SHOWN = 8;
 const NAME_WIDTH_MAX = 60;
 const NAME_WIDTH_MIN = 16;
 
@@ -24,7 +25,8 @@ export function renderLast(state: LastState, { isRunning }: Found, width: number
     ...headLines(state, isRunning),
     '',
     ' threads, who had them, and since when',
-    ...threadTable(state, width),
+    ...threadTable(state, isRunning, width),
+    ...switchLines(state, width),
     '',
     ` tasks that had not ended: ${count(state.taskCount)}`,
     ...taskTable(state, width),
@@ -58,8 +60,13 @@ function endText({ exited }: LastState, isRunning: boolean): string {
     : 'which is gone and never said that it ended: it was killed, or it crashed';
 }
 
-export function seenEpochMs({ startEpochMs, seenNs, startNs }: LastState): number {
-  return startEpochMs + (seenNs - startNs) / 1e6;
+export function seenEpochMs(state: LastState): number {
+  return epochMsOf(state, state.seenNs);
+}
+
+/** When a moment of CLOCK_MONOTONIC was; never before 1970, whatever a damaged region says. */
+export function epochMsOf({ startEpochMs, startNs }: LastState, ns: number): number {
+  return Math.max(0, startEpochMs + (ns - startNs) / 1e6);
 }
 
 /** In the local time zone, to the millisecond; a damaged one is no date. */
@@ -77,26 +84,60 @@ interface Column {
   readonly cells: readonly string[];
 }
 
-function threadTable(state: LastState, width: number): string[] {
-  const { threads, seenNs } = state;
+function threadTable(state: LastState, isRunning: boolean, width: number): string[] {
+  const { threads } = state;
   const running = (thread: LastThread): string => {
     if (!thread.isLive) return '(thread has ended)';
-    if (thread.running === undefined) return '(no task)';
-    return `${printable(thread.running.name)} #${thread.running.id}`;
+    return thread.running === undefined ? '(waits for events)' : whoText(thread.running);
   };
   const names = threads.map(
     (one) => `${printable(one.name)}: ${running(one)}${one.isTorn ? ' (in a switch)' : ''}`,
   );
-  const since = threads.map((one) => (one.isLive ? time(Math.max(0, seenNs - one.sinceNs)) : ''));
   return table(
     names,
     [
-      { title: 'for', cells: since },
+      {
+        title: 'since',
+        cells: threads.map(({ running: one }) => (one === undefined ? '' : clock(state, one.sinceNs))),
+      },
+      {
+        // When it died is written nowhere: it had the thread until then.
+        title: isRunning ? 'for' : 'for at least',
+        cells: threads.map(({ running: one }) => (one === undefined ? '' : lasted(state, one.sinceNs))),
+      },
       { title: 'switches', cells: threads.map((one) => count(one.switches)) },
       { title: 'tid', cells: threads.map((one) => String(one.tid)) },
     ],
     width,
   );
+}
+
+/** The last switches of each thread, newest first: who was given it when. */
+function switchLines(state: LastState, width: number): string[] {
+  return state.threads.flatMap((thread) => {
+    const shown = thread.lastSwitches.slice(-SWITCHES_SHOWN).reverse();
+    if (shown.length === 0) return [];
+    const since = shown.map(({ sinceNs }) => (sinceNs === undefined ? '' : clock(state, sinceNs)));
+    const names = shown.map(whoText);
+    return [
+      '',
+      ` the last switches of ${printable(thread.name)}, newest first`,
+      ...table(names, [{ title: 'at', cells: since }], width),
+    ];
+  });
+}
+
+function whoText({ name, id }: LastWho): string {
+  return id === undefined ? printable(name) : `${printable(name)} #${id}`;
+}
+
+/** The time of day of a moment of the monotonic clock. */
+function clock(state: LastState, ns: number): string {
+  return moment(epochMsOf(state, ns)).split(' ').at(-1)!;
+}
+
+function lasted({ seenNs }: LastState, sinceNs: number): string {
+  return time(Math.max(0, seenNs - sinceNs));
 }
 
 function taskTable(state: LastState, width: number): string[] {

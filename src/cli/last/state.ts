@@ -4,7 +4,10 @@
  */
 import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../../core/events.ts';
 import type { EventInfo } from '../../core/events.ts';
+import { WHO_LATE, WHO_LOOP, WHO_TASK, runningOf } from '../../core/blockages.ts';
+import type { Who } from '../../core/blockages.ts';
 import { EVENT_HIDDEN } from '../../core/event-table.ts';
+import { lastSwitches } from '../../core/last-switches.ts';
 import {
   EVENT_LINES,
   E_F64_END,
@@ -14,31 +17,31 @@ import {
   H_OFF,
   H_PID,
   H_STATE,
-  K_F64_ID,
-  K_NAME,
-  K_STATE,
   PROCESS_EXITED,
-  TASK_BYTES,
-  TASK_LIVE,
   THREAD_LIVE,
-  T_CURRENT,
   T_F64_NATIVE,
   T_F64_SINCE,
   T_F64_START,
   T_F64_SWITCHES,
   T_ID,
-  T_ROOT,
   T_SEQ,
   T_STATE,
   T_TID,
 } from '../../core/layout.ts';
+import { NATIVE_NOW } from '../../core/outside.ts';
 import { knownEvent } from '../../node/events/known.ts';
 import type { LiveTask } from '../live.ts';
-import { threadName, wordsOf } from '../reader.ts';
+import { threadName } from '../reader.ts';
 import type { RegionReader, Words } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import { Tally } from '../tally.ts';
 import type { Row } from '../tally.ts';
+
+/** A task, or in parentheses what is none. */
+export interface LastWho {
+  readonly name: string;
+  readonly id: number | undefined;
+}
 
 export interface LastThread {
   readonly id: number;
@@ -46,11 +49,11 @@ export interface LastThread {
   readonly name: string;
   /** The thread still ran when the region was last written. */
   readonly isLive: boolean;
-  /** Who had it last; undefined: no task, but the event loop, or code of no task. */
-  readonly running: { readonly name: string; readonly id: number } | undefined;
-  /** CLOCK_MONOTONIC in ns since when. */
-  readonly sinceNs: number;
+  /** Who had it, since when, and since when the loop did not answer; undefined: it waited for events. */
+  readonly running: (LastWho & { readonly sinceNs: number; readonly beginNs: number }) | undefined;
   readonly switches: number;
+  /** Oldest first. `sinceNs` is CLOCK_MONOTONIC, undefined where no clock was read. */
+  readonly lastSwitches: readonly (LastWho & { readonly sinceNs: number | undefined })[];
   /** It stopped in the middle of a switch. */
   readonly isTorn: boolean;
 }
@@ -132,43 +135,42 @@ export function lastState(reader: RegionReader, nowNs: number | undefined): Last
 /** Moments that a thread wrote down: its start, its last switch, its last reading of the clock, the last exit. */
 function lastMoments(reader: RegionReader, index: number, slot: Words | undefined): number[] {
   if (slot === undefined) return [];
+  const { f64 } = slot;
   let endNs = 0;
   const ring = new RingReader(reader, index);
-  ring.drain({ exit: ({ f64 }, word) => (endNs = Math.max(endNs, f64[word / 2 + E_F64_END]!)) });
-  const nativeNs = reader.damage.amount(slot.f64[T_F64_NATIVE]!, 'the clock of a thread');
-  return [slot.f64[T_F64_START]!, slot.f64[T_F64_SINCE]!, nativeNs, endNs];
+  ring.drain({ exit: ({ f64: values }, word) => (endNs = Math.max(endNs, values[word / 2 + E_F64_END]!)) });
+  return [f64[T_F64_START]!, f64[T_F64_SINCE]!, f64[T_F64_NATIVE + NATIVE_NOW]!, endNs];
 }
 
 function threadOf(reader: RegionReader, slot: Words): LastThread {
   const { i32, f64 } = slot;
-  const current = i32[T_CURRENT]!;
-  const isTask = current !== 0 && current !== i32[T_ROOT];
+  const isLive = i32[T_STATE] === THREAD_LIVE;
+  const running = isLive ? runningOf(slot) : undefined;
   return {
     id: i32[T_ID]!,
     tid: i32[T_TID]!,
     name: threadName(slot),
-    isLive: i32[T_STATE] === THREAD_LIVE,
-    running: isTask ? taskAt(reader, current) : undefined,
-    sinceNs: f64[T_F64_SINCE]!,
+    isLive,
+    running: running && {
+      ...whoOf(reader, slot, running),
+      sinceNs: running.sinceNs,
+      beginNs: running.beginNs,
+    },
     switches: f64[T_F64_SWITCHES]!,
+    lastSwitches: lastSwitches(slot).map(({ id, name, sinceNs }) => {
+      const kind = id === undefined ? WHO_LATE : WHO_TASK;
+      return { ...whoOf(reader, slot, { kind, id, name }), sinceNs };
+    }),
     isTorn: (i32[T_SEQ]! & 1) !== 0,
   };
 }
 
-/** The task of a handle, if it had not ended. */
-function taskAt(reader: RegionReader, handle: number): LastThread['running'] {
-  const { layout, damage } = reader;
-  if (!(handle >= 1 && handle <= layout.tasks)) {
-    damage.note('the task that a thread runs is out of range');
-    return undefined;
-  }
-  const task = wordsOf(TASK_BYTES);
-  reader.readInto(task.u8, layout.tasksAt + (handle - 1) * TASK_BYTES, TASK_BYTES);
-  if (task.i32[K_STATE] !== TASK_LIVE) return undefined;
-  return {
-    name: reader.name(task.i32[K_NAME]!),
-    id: damage.amount(task.f64[K_F64_ID]!, 'the number of a task'),
-  };
+/** A task, or what is in parentheses: the thread's own task is nobody's. */
+function whoOf(reader: RegionReader, slot: Words, { kind, id, name }: Who): LastWho {
+  if (name === undefined) return { name: kind === WHO_LOOP ? '(event loop)' : '(no task)', id: undefined };
+  const text = reader.name(name);
+  if (text === threadName(slot)) return { name: '(no task)', id: undefined };
+  return { name: kind === WHO_LATE ? `${text} (late)` : text, id };
 }
 
 /** The most costly of the live tasks. */

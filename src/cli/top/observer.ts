@@ -60,7 +60,10 @@ export class Observer {
       allSpreads: this.#allSpreads.groups,
       costs: this.#costs.copy(),
       lostExits: [...this.#processes.values()].reduce((sum, one) => sum + one.lostExits, 0),
-      notes: [...this.#refused.values(), ...[...this.#processes.values()].flatMap(({ notes }) => notes)],
+      notes: [
+        ...this.#refused.values(),
+        ...[...this.#processes.values()].flatMap((one) => one.damage.notes()),
+      ],
       title: this.#target.title,
     });
     this.#windowSpreads.reset();

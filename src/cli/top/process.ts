@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { H_PID, H_SESSION } from '../../core/layout.ts';
 import type { Collector } from '../collector.ts';
+import type { Damage } from '../damage.ts';
 import { RegionReader } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import type { ExitSink } from '../ring.ts';
@@ -30,12 +31,13 @@ export class WatchedProcess {
   /** The tool that asked for the region, 0 = the program itself. */
   readonly session: number;
   readonly command: string;
+  /** What is impossible in its region. */
+  readonly damage: Damage;
   /** Undefined once the process has ended: what it said last is in `last`. */
   #reader: RegionReader | undefined;
   readonly #running: Running;
   #rings: { readonly ring: RingReader; readonly sinks: readonly ExitSink[] }[] = [];
   #lost = 0;
-  #notes: string[] = [];
   #last: Snapshot | undefined;
 
   /** With --stack. */
@@ -47,6 +49,7 @@ export class WatchedProcess {
     this.file = file;
     this.#stacks = wish && new BlockedStacks(wish);
     this.#reader = RegionReader.open(file);
+    this.damage = this.#reader.damage;
     const { i32 } = this.#reader.header;
     this.pid = i32[H_PID]!;
     this.session = i32[H_SESSION]!;
@@ -118,14 +121,8 @@ export class WatchedProcess {
     return this.#lost + this.#rings.reduce((sum, { ring }) => sum + ring.lost, 0);
   }
 
-  /** What is wrong with its region, a sentence each. */
-  get notes(): string[] {
-    return this.#reader?.damage.notes() ?? this.#notes;
-  }
-
   close(): void {
     this.#lost = this.lostExits;
-    this.#notes = this.notes;
     this.#rings = [];
     this.#reader?.close();
     this.#reader = undefined;

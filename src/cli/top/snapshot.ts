@@ -141,7 +141,7 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
   const tasksCpuNs = addUnbooked({ threads, names, running, atNs });
   return {
     atNs,
-    startNs: f64[H_F64_START_MONO]!,
+    startNs: reader.damage.amount(f64[H_F64_START_MONO]!, 'the start of the process'),
     hasEnded: running === undefined || i32[H_STATE] === PROCESS_EXITED,
     off: i32[H_OFF] === 1 ? reader.offMessage : '',
     node: reader.nodeVersion,
