@@ -28,6 +28,7 @@ import {
   T_ROOT,
 } from '../core/layout.ts';
 import { COUNTING, EVENT_MASK, RUNNING, WANTED } from '../core/counter.ts';
+import { K_ORIGIN } from '../core/outside.ts';
 import { wordsOf } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
 
@@ -36,6 +37,8 @@ export interface LiveTask {
   id: number;
   name: number;
   thread: number;
+  /** It works for a task of another thread, whose row has it. */
+  isJob: boolean;
   startNs: number;
   enabledNs: number;
   runningNs: number;
@@ -71,6 +74,7 @@ export function visitLiveTasks(reader: RegionReader, nowNs: number, visit: (task
     if (page.i32[word + K_STATE] !== TASK_LIVE || roots.has(index + 1)) continue;
     task.name = page.i32[word + K_NAME]!;
     task.thread = page.i32[word + K_THREAD]!;
+    task.isJob = page.i32[word + K_ORIGIN]! > 0;
     task.id = page.f64[word / 2 + K_F64_ID]!;
     task.startNs = page.f64[word / 2 + K_F64_START]!;
     readCounters(task, page.i32[word + K_CONTEXT]! - 1, { contexts, counters, nowNs });
@@ -142,7 +146,7 @@ function rootsOf(reader: RegionReader): Set<number> {
 
 function newLiveTask(): LiveTask {
   const values = new Float64Array(EVENT_LINES);
-  return { id: 0, name: 0, thread: 0, startNs: 0, enabledNs: 0, runningNs: 0, values };
+  return { id: 0, name: 0, thread: 0, isJob: false, startNs: 0, enabledNs: 0, runningNs: 0, values };
 }
 
 /** One slab of 64-byte slots, copied in pages as they are looked at. */

@@ -62,9 +62,14 @@ const NO_SPREAD = (): undefined => undefined;
 
 /** The rows of the report, most costly first; their sum is the sum of all tasks, whatever `by` says. */
 export function rowsOf(report: Report): ReportRow[] {
-  const rows = report.tally.sortedRows();
+  const rows = report.tally.sortedRows().filter(isSomething);
   if (report.by === 'task') return taskRows(report, rows);
   return rows.map((row) => groupRow(row, report.groups.get(row.key)));
+}
+
+/** The cost of jobs may have been booked on this name and gone on to a task of another since: then nothing is left of it. */
+function isSomething(row: Row): boolean {
+  return row.count !== 0 || row.live !== 0 || row.values.some((value) => value !== 0);
 }
 
 /** Where CPU time went that no task used: on the threads of the regions, then on all others. */

@@ -122,7 +122,7 @@ export class Tally {
     visitLiveTasks(reader, nowNs, (task) => {
       const slot = slots.get(task.thread);
       const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
-      row.live++;
+      if (!task.isJob) row.live++;
       row.liveEnabledNs += task.enabledNs;
       row.liveRunningNs += task.runningNs;
       addTo(row.values, task.values, 0);
@@ -191,7 +191,8 @@ export class Tally {
     for (let name = 0; name < reader.namesUsed; name++) {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
-      if (exits === 0) continue;
+      // Without exits: what jobs of other threads' tasks have cost, and what of it has arrived (core/job.ts).
+      if (exits === 0 && !hasSums(totals, at + NT_F64_SUM)) continue;
       const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
       row.count += exits;
       addTo(row.exited, totals, at + NT_F64_SUM);
@@ -258,6 +259,11 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
     boundaries: slot.f64[T_F64_BOUNDARIES]!,
     switchCostNs: reader.header.f64[H_F64_SWITCH_COST]!,
   };
+}
+
+function hasSums(totals: Float64Array, at: number): boolean {
+  for (let event = 0; event < EVENT_LINES; event++) if (totals[at + event] !== 0) return true;
+  return false;
 }
 
 function addTo(sums: Float64Array, from: Float64Array, at: number): void {

@@ -42,6 +42,7 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
+import { THREAD_STARTING } from './outside.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
 import type { ExitEvent } from './ring.ts';
@@ -53,6 +54,13 @@ export type TaskHandle = number;
 export type ContextHandle = number;
 /** Slot index + 1; 0 is no counter. */
 export type CounterHandle = number;
+
+/** A chain of operations of one kind, linked by R_NEXT, for the thread that owns a task. */
+export interface Credits {
+  readonly task: TaskHandle;
+  readonly first: number;
+  readonly last: number;
+}
 
 /** Who a thread is. */
 export interface ThreadIdentity {
@@ -111,6 +119,11 @@ export class CpuState {
   readySince = 0;
   /** ns. The clock at the last reading. */
   now = 0;
+
+  /** What jobs of other threads' tasks have cost, not handed on yet (job.ts). */
+  readonly credits: Credits[] = [];
+  /** Threads that another has found dead, to be reaped at the end of this safepoint. */
+  readonly dead: number[] = [];
 
   /** Scratch of exits (ring.ts). */
   readonly exitEvent: ExitEvent = { head: 0, word: 0, values: 0, sums: 0, seen: 0 };
@@ -208,13 +221,15 @@ function takeThread(region: Region, identity: ThreadIdentity): number {
   for (const from of [THREAD_FREE, THREAD_EXITED]) {
     for (let index = 0; index < layout.threads; index++) {
       const at = threadWord(layout, index);
-      if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_LIVE) !== from) continue;
+      if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_STARTING) !== from) continue;
       i32[at + T_ID] = identity.threadId;
       i32[at + T_TID] = identity.tid;
       const name = at * 4 + T_BYTE_NAME;
       region.u8.fill(0, name, name + T_BYTE_NAME_SIZE);
       region.u8.set(encodeUtf8(identity.name, T_BYTE_NAME_SIZE - 1), name);
       raiseThreadsUsed(i32, index + 1);
+      // Last: who looks for threads that are gone believes the numbers of a live one.
+      Atomics.store(i32, at + T_STATE, THREAD_LIVE);
       return index;
     }
   }

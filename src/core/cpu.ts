@@ -13,13 +13,16 @@ import { INHERIT, counterWordOf, packedOf } from './counter.ts';
 import { closeThread, exitTask } from './exit.ts';
 import type { CounterReading } from './family.ts';
 import { membersOf } from './group.ts';
+import { forkJob, ship } from './job.ts';
 import { forkTask } from './inherit.ts';
 import {
+  K_CONTEXT,
   K_GENERATION,
   K_NAME,
   K_THREAD,
   NT_F64_STARTS,
   R_GENERATION,
+  THREAD_EXITED,
   T_PENDING,
   T_ROOT,
   T_TAKEN,
@@ -27,6 +30,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { internName } from './names.ts';
+import { THREAD_STARTING } from './outside.ts';
 import { openOnThread, prepareOnTask, requireCounter } from './open.ts';
 import {
   DO_CLOSE,
@@ -42,6 +46,8 @@ import {
   consumePending,
   forwardPending,
   performAll,
+  reportDeath,
+  sendCredits,
   submit,
   submitInstall,
   takenBy,
@@ -82,6 +88,28 @@ export class Cpu extends CpuState {
   }
 
   /**
+   * Starts a task of this thread that works for a task of another thread: what it costs is added to that one's counters
+   * when it exits, and by `ship`. 0 when a slab is full.
+   * @throws TaskperfError ESRCH when the task of this generation (`generationOf`) has ended.
+   */
+  forkJob(origin: TaskHandle, generation: number): TaskHandle {
+    this.#safepoint();
+    return this.#settled(forkJob(this, origin, generation));
+  }
+
+  /** What the job has cost up to now goes to the task that it works for. */
+  ship(job: TaskHandle): void {
+    this.#safepoint();
+    const context = taskWordOf(this.region, job, K_CONTEXT);
+    beginChange(this);
+    charge(this);
+    if (context > 0) ship(this, job, context, this.index);
+    endChange(this);
+    sendCredits(this);
+    this.#settled();
+  }
+
+  /**
    * Ends a task; nothing happens for a dead one. Until the next switch the thread's time is late work if it was
    * running.
    */
@@ -89,6 +117,7 @@ export class Cpu extends CpuState {
     this.#safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
     else if (isLive(this.region, task)) submit(this, taskRequest(DO_EXIT, task));
+    if (this.credits.length !== 0) sendCredits(this);
     this.#settled();
   }
 
@@ -96,7 +125,7 @@ export class Cpu extends CpuState {
   switchTo(task: TaskHandle): void {
     if (task === this.owner) return;
     if (this.i32[this.pendingAt] !== 0) {
-      consumePending(this);
+      this.#consume();
       this.#settled(); // a lazy switch tells nobody
     }
     switchTo(this, task);
@@ -133,6 +162,10 @@ export class Cpu extends CpuState {
   /** Tells apart the tasks that use one slot one after the other. */
   generationOf(task: TaskHandle): number {
     return taskWordOf(this.region, task, K_GENERATION);
+  }
+
+  nameOf(task: TaskHandle): number {
+    return taskWordOf(this.region, task, K_NAME);
   }
 
   /** Tells apart the counters that use one slot one after the other. */
@@ -289,7 +322,20 @@ export class Cpu extends CpuState {
   shutdown(): void {
     this.#safepoint();
     closeThread(this);
+    sendCredits(this);
     forwardPending(this, this.index);
+  }
+
+  /** Another thread is known to be gone: it is reaped here if this is the first thread, else by that one. */
+  died(thread: number): void {
+    this.#safepoint();
+    if (this.index === 0) this.reap(thread);
+    else reportDeath(this, thread);
+  }
+
+  /** A thread died while it took its slot, which is free again. */
+  unstick(stateAt: number): void {
+    Atomics.compareExchange(this.i32, stateAt, THREAD_STARTING, THREAD_EXITED);
   }
 
   /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */
@@ -303,6 +349,7 @@ export class Cpu extends CpuState {
     reapThread(this, thread);
     performAll(this, this.i32[own]!, own);
     consumePending(this, at + T_PENDING);
+    sendCredits(this);
     this.#settled();
   }
 
@@ -327,7 +374,13 @@ export class Cpu extends CpuState {
   }
 
   #safepoint(): void {
-    if (this.i32[this.pendingAt] !== 0) consumePending(this);
+    if (this.i32[this.pendingAt] !== 0) this.#consume();
+  }
+
+  #consume(): void {
+    consumePending(this);
+    if (this.credits.length !== 0) sendCredits(this);
+    for (let thread = this.dead.pop(); thread !== undefined; thread = this.dead.pop()) this.reap(thread);
   }
 
   /** The books are closed: the host may hear of overflows. */

@@ -50,11 +50,12 @@ import {
   R_PARENT,
   nameTotalF64,
 } from './layout.ts';
+import { K_ORIGIN } from './outside.ts';
 import type { Region } from './region.ts';
 import { disableSpent } from './sampling.ts';
 import { waitForStart } from './schedule.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
-import { buryTask, entombTask, isLive, liveAncestor, newTask, taskWordOf } from './task.ts';
+import { buryTask, entombTask, isLive, liveAncestor, newTask, retainTask, taskWordOf } from './task.ts';
 
 /**
  * Starts a task. A dead parent is stood in for by its nearest living ancestor. A parent on another thread hands on no
@@ -73,9 +74,19 @@ export function forkTask(s: CpuState, parent: TaskHandle, name: number): TaskHan
     buryTask(s, task);
     return 0;
   }
-  if (isOurs) countFork(s, from, context);
+  if (isOurs) {
+    countFork(s, from, context);
+    const origin = taskWordOf(s.region, from, K_ORIGIN);
+    if (origin !== 0) followOrigin(s, task, Math.abs(origin));
+  }
   s.f64[nameTotalF64(s.region.layout, s.index, name) + NT_F64_STARTS]! += 1;
   return task;
+}
+
+/** What a job starts is a task of its own, with a row of its own; what it costs is its origin's family's, too. */
+function followOrigin(s: CpuState, task: TaskHandle, origin: TaskHandle): void {
+  retainTask(s.region, origin);
+  s.i32[s.region.taskW + (task << 4) + K_ORIGIN] = -origin;
 }
 
 function countFork(s: CpuState, parent: TaskHandle, context: ContextHandle): void {

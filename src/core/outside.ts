@@ -36,6 +36,16 @@ export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
 export const CONTROL_DETACH: number = 1;
 
+// ---- task, and the operation DO_CREDIT (job.ts) ----------------------------------------------------------------------
+/** The task of another thread that this one works for, a reference is held: + for a job, − for what a job has started. */
+export const K_ORIGIN: number = 14;
+export const O_F64_ENABLED: number = 5;
+export const O_F64_RUNNING: number = 6;
+
+// ---- thread ---------------------------------------------------------------------------------------------------------
+/** T_STATE while somebody takes the slot: T_ID and T_TID are not the new thread's yet. */
+export const THREAD_STARTING: number = 3;
+
 // ---- thread: bytes relative to the slot -----------------------------------------------------------------------------
 /** The last switches. */
 export const T_BYTE_SWITCHES: number = T_BYTE_AREAS;

@@ -33,12 +33,14 @@ import {
   R_LEADER,
   R_NEXT,
   THREAD_LIVE,
+  T_ID,
   T_PENDING,
   T_STATE,
   T_TAKEN,
   threadWord,
 } from './layout.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
+import { DO_CREDIT, creditIn, receive } from './job.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
 import { isLive, releaseTask, retainTask, taskWordOf } from './task.ts';
@@ -53,6 +55,8 @@ export const DO_DISABLE_TASK: number = 7;
 export const DO_EXIT: number = 8;
 export const DO_REFRESH: number = 9;
 export const DO_PERIOD: number = 10;
+// 11 is DO_CREDIT (job.ts).
+export const DO_REAP: number = 12;
 
 /** What to do with which counter or task. */
 export interface Request {
@@ -129,6 +133,13 @@ export function performAll(s: CpuState, newest: number, headAt: number): void {
 function performSlot(s: CpuState, slot: number): void {
   const { region, i32 } = s;
   const at = region.counterW + (slot << 4);
+  if (i32[at + O_KIND] === DO_CREDIT) {
+    const credit = creditIn(s, slot);
+    freeCounterSlot(s, slot, i32[at + O_SENDER]!);
+    receive(s, credit);
+    releaseTask(s, credit.task);
+    return;
+  }
   const task = i32[at + O_TASK]!;
   const counter = i32[at + O_TARGET]!;
   const generation = i32[at + O_GENERATION]!;
@@ -161,12 +172,33 @@ export function forwardPending(s: CpuState, thread: number): void {
   push(s, heir, { first: newest, last: oldest });
 }
 
+/** Hands on what jobs have cost: one exchange for all that one of them has shipped. */
+export function sendCredits(s: CpuState): void {
+  for (let chain = s.credits.pop(); chain !== undefined; chain = s.credits.pop()) {
+    const owner = responsible(s, { kind: DO_CREDIT, counter: 0, generation: 0, task: chain.task, group: false });
+    push(s, owner, chain);
+    if (owner === s.index) consumePending(s);
+  }
+}
+
 /** Puts a chain of requests on a thread's stack. */
 function push(s: CpuState, owner: number, chain: { readonly first: number; readonly last: number }): void {
   const { region, i32 } = s;
   const at = threadWord(region.layout, owner);
   pushSlot(i32, at + T_PENDING, region.counterW + (chain.last << 4) + R_NEXT, chain.first);
   if (Atomics.load(i32, at + T_STATE) !== THREAD_LIVE) forwardPending(s, owner);
+}
+
+/** Tells the thread that reaps the dead of one. Nothing happens if that is gone, too: the process ends. */
+export function reportDeath(s: CpuState, thread: number): void {
+  const generation = s.i32[threadWord(s.region.layout, thread) + T_ID]!;
+  const request = { kind: DO_REAP, counter: 0, generation, task: 0, group: false, value: thread };
+  const reaper = responsibleForDead(s);
+  if (reaper !== s.index) send(s, request, reaper);
+}
+
+function isThread(s: CpuState, thread: number, id: number): boolean {
+  return s.i32[threadWord(s.region.layout, thread) + T_ID] === id;
 }
 
 /** The thread that may change the target, as of now. */
@@ -216,6 +248,7 @@ function perform(s: CpuState, request: Request): void {
   else if (kind === DO_EXIT) exitTask(s, task);
   else if (kind === DO_REFRESH) refreshLimit(s, counter, value);
   else if (kind === DO_PERIOD) changePeriod(s, counter, value);
+  else if (kind === DO_REAP && isThread(s, value, request.generation)) s.dead.push(value);
 }
 
 /** The task may have exited, or have been given another context, between the request and now. */

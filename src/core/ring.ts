@@ -40,8 +40,13 @@ export interface ExitEvent {
   seen: number;
 }
 
-/** Starts an event for the task of this context; `recordValue` for each of its counters and `commitExit` follow. */
-export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle): ExitEvent {
+/** Starts an event for the task of this context, a task of `thread`; `recordValue` for each of its counters and `commitExit` follow. */
+export function beginExit(
+  s: CpuState,
+  task: TaskHandle,
+  context: ContextHandle,
+  thread: number,
+): ExitEvent {
   const { region, i32, f64, exitEvent } = s;
   const { layout } = region;
   const head = f64[threadF64(layout, s.index) + T_F64_RING_HEAD]!;
@@ -61,7 +66,7 @@ export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle)
   f64[f + E_F64_RUNNING] = first === 0 ? 0 : runningOf(region, first);
   // Nobody looks at lines that no counter of this thread can have.
   for (let line = 0; line < s.linesEnd; line++) f64[f + E_F64_VALUES + line] = 0;
-  const totals = nameTotalF64(layout, s.index, name);
+  const totals = nameTotalF64(layout, thread, name);
   f64[totals + NT_F64_EXITS]! += 1;
   exitEvent.head = head;
   exitEvent.word = w;

@@ -14,6 +14,8 @@ import type { CounterAttributes, EventInfo } from '../core/index.ts';
 import { currentThread } from './attach.ts';
 import type { ResolvedEvent } from './events/event.ts';
 import { parseEvents } from './events/parse.ts';
+import { requireToken, runFor, runToEnd, tokenOf } from './jobs.ts';
+import type { TaskToken } from './jobs.ts';
 import type { Task as Carried } from './task.ts';
 import type { Thread } from './thread.ts';
 
@@ -66,6 +68,14 @@ export class Task {
   /** The task that started it; null for the thread's own. */
   get parent(): Task | null {
     return this.#task.parent === null ? null : publicTask(this.#thread, this.#task.parent);
+  }
+
+  /**
+   * Names the task to other threads: plain data, to post along with a job. The worker does the job with `runAs`, or finds
+   * the task with `taskOf`. It keeps nothing alive.
+   */
+  token(): TaskToken {
+    return tokenOf(this.#thread, this.#task);
   }
 
   /** Runs fn as a part of this task, e.g. a callback that came through a queue. */
@@ -313,32 +323,15 @@ export function currentTask(): Task {
 export function spawn<R>(name: string, fn: () => R): R {
   const thread = currentThread();
   const task = thread.fork(thread.currentTask(), thread.names.intern(name));
-  if (task === null) return fn();
-  let result: R;
-  try {
-    result = thread.run(task, fn as never, undefined, []) as R;
-  } catch (error) {
-    thread.exit(task);
-    throw error;
-  }
-  if (!isThenable(result)) {
-    thread.exit(task);
-    return result;
-  }
-  const end = (): void => thread.exit(task);
-  // The derived promise is returned, so that a rejection nobody handles is still reported as one.
-  return result.then(
-    (value) => {
-      end();
-      return value;
-    },
-    (error: unknown) => {
-      end();
-      throw error;
-    },
-  ) as R;
+  return task === null ? fn() : runToEnd(thread, task, fn);
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+/**
+ * Runs fn for the task that the token names, which may be another thread's: `await runAs(message.task, () => work())` in a
+ * worker. What fn costs is added to that task's inheritable counters and its row when fn returns or, if it returns a
+ * promise, when that settles. Code of a task that has ended meanwhile is late work. Returns (or rejects with) what fn does.
+ * @throws TaskperfError EINVAL when it is no token
+ */
+export function runAs<R>(token: TaskToken, fn: () => R): R {
+  return runFor(currentThread(), requireToken(token), fn);
 }

@@ -12,6 +12,7 @@ import { parseEvents } from './events/parse.ts';
 import { Http2Tasks } from './http2-tasks.ts';
 import { HttpTasks } from './http-tasks.ts';
 import type { Thread } from './thread.ts';
+import { WorkerTasks } from './worker-tasks.ts';
 
 export function start(): void {
   const asked = process.env['TASKPERF_EVENTS'] ?? '';
@@ -35,6 +36,7 @@ export function start(): void {
   thread.count();
   const calibrateAgain = calibrateSwitch(thread.cpu);
   if (isMainThread) process.once('exit', calibrateAgain);
+  if (thread.cpu.region.layout.threads > 1) new WorkerTasks(thread).install();
   new HttpTasks(thread).install();
   new Http2Tasks(thread).install();
 }

@@ -33,6 +33,7 @@ import { JsClockPmu } from './js-clock-pmu.ts';
 import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
 import { refusalOf } from './refusal.ts';
+import { tokenKey } from './jobs.ts';
 import { Task, livingAncestor } from './task.ts';
 
 export interface ThreadIdentity {
@@ -42,7 +43,10 @@ export interface ThreadIdentity {
 
 export class Thread implements Scheduler {
   readonly cpu: Cpu;
-  readonly root: Task;
+  /** Whose the code of no task is: the thread's own task or, in a worker that a task started, the job for that one. */
+  root: Task;
+  /** Tasks that tokens name, by slot and generation (jobs.ts). */
+  readonly tokens: Map<string, Task> = new Map();
   readonly names: Names;
   /** The name of a request whose route is not known yet. */
   readonly unnamed: number;
@@ -222,6 +226,25 @@ export class Thread implements Scheduler {
     return new Task(slot, living, name);
   }
 
+  /** Starts a task that works for one of another thread; null when there is no room. @throws TaskperfError ESRCH. */
+  forkJob(origin: number, generation: number): Task | null {
+    const slot = this.cpu.forkJob(origin, generation);
+    if (slot === 0) return null;
+    this.#alive++;
+    return new Task(slot, this.root, this.cpu.nameOf(slot));
+  }
+
+  /** From now on the code of no task is this one's. */
+  adopt(task: Task): void {
+    this.root = task;
+    this.countRoot();
+  }
+
+  /** What the job has cost so far goes to the task that it works for. */
+  ship(job: Task): void {
+    if (!job.ended && !this.#off) this.cpu.ship(job.slot);
+  }
+
   rename(task: Task, name: number): void {
     if (task.ended || task.name === name) return;
     task.name = name;
@@ -231,6 +254,8 @@ export class Thread implements Scheduler {
   /** The task's declared end; what still runs in its context is late work. */
   exit(task: Task): void {
     if (task.ended) return;
+    if (this.tokens.size !== 0)
+      this.tokens.delete(tokenKey({ slot: task.slot, generation: this.cpu.generationOf(task.slot) }));
     this.cpu.exit(task.slot);
     task.ended = true;
     task.frame = null;

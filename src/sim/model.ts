@@ -124,7 +124,7 @@ export class Model extends ModelTime {
   }
 
   /** `by`: the thread that does it, and writes it down. */
-  exit(by: ModelCpu, task: ModelTask): void {
+  exit(by: ModelCpu, task: ModelTask, booksOf: ModelCpu = by): void {
     if (!task.isLive) return;
     if (by.running === task || by.lateFor === task) {
       const name = by.running === task ? task.name : by.lateName;
@@ -136,7 +136,7 @@ export class Model extends ModelTime {
     // A line of dead tasks is shortened; one that ends in a dead thread goes to whoever ended the task.
     if (task.parent?.isLive === false) task.parent = liveAncestor(task.parent) ?? by.root;
     this.ended.push(task);
-    if (task.isCounted && task.parent !== undefined) this.names.ended(by.index, task.name);
+    if (task.isCounted && task.parent !== undefined) this.names.ended(booksOf.index, task.name);
     this.#freeze(task);
   }
 
@@ -206,7 +206,7 @@ export class Model extends ModelTime {
   reap(by: ModelCpu, dead: ModelCpu, tasks: readonly ModelTask[]): void {
     this.lostSlices++;
     this.lose(dead);
-    for (const task of tasks) this.exit(by, task);
+    for (const task of tasks) this.exit(by, task, dead);
     this.#freeze(dead);
     dead.isLive = false;
     for (const request of dead.pending) this.perform(by, request);
