@@ -19,10 +19,13 @@ export interface TaskToken {
   readonly generation: number;
 }
 
+const NO_GENERATION = -1;
+
 /** The task's token. */
 export function tokenOf(thread: Thread, task: Task): TaskToken {
   const { cpu } = thread;
-  const generation = cpu.generationOf(task.slot);
+  // An ended task's slot may be another's: what is done in its name is late work, there too.
+  const generation = task.ended ? NO_GENERATION : cpu.generationOf(task.slot);
   if (!task.ended) thread.tokens.set(tokenKey({ slot: task.slot, generation }), task);
   return { name: thread.nameOf(task), region: regionId(thread), slot: task.slot, generation };
 }

@@ -13,6 +13,7 @@ import { THREAD_LIVE, THREAD_STARTING, T_ID, T_STATE, T_TID, threadWord } from '
 import { isToken, jobFor, shipBeforePosts, tokenOf } from './jobs.ts';
 import type { TaskToken } from './jobs.ts';
 import { Patches } from './patch.ts';
+import { installPools } from './pools.ts';
 import type { Thread } from './thread.ts';
 
 /** Where the token is among the environment data. */
@@ -41,6 +42,7 @@ export class WorkerTasks {
     const before: unknown = getEnvironmentData(KEY);
     setEnvironmentData(KEY, this.#inheritance() as never);
     this.#patches.onUndo(() => setEnvironmentData(KEY, before as never));
+    this.#patches.onUndo(installPools(this.#thread, (create) => this.withoutFork(create)));
     const died = (threadId: number): void => this.#died(threadId);
     const ids = new WeakMap<Worker, number>();
     // By `emit`, which is there for every listener anyway: no listener of ours is to be counted or removed.
@@ -57,7 +59,7 @@ export class WorkerTasks {
     this.#patches.undo();
   }
 
-  /** Workers that fn starts belong to no task: they will work for many. */
+  /** Workers that fn starts are no task's children. */
   withoutFork<R>(fn: () => R): R {
     this.#suspended++;
     try {
