@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../core/events.ts';
+import { EVENTS, EVENT_GIVEN_FIRST, LATE, TASK_CLOCK } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -261,8 +261,10 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
   };
 }
 
-function hasSums(totals: Float64Array, at: number): boolean {
-  for (let event = 0; event < EVENT_LINES; event++) if (totals[at + event] !== 0) return true;
+/** Late work is in the thread's line, too: no row is made for it alone. */
+export function hasSums(totals: Float64Array, at: number): boolean {
+  for (let event = 0; event < EVENT_LINES; event++)
+    if (event !== LATE && totals[at + event] !== 0) return true;
   return false;
 }
 

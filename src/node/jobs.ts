@@ -83,18 +83,21 @@ export function jobFor(thread: Thread, token: TaskToken): { task: Task; isNew: b
 
 /** Runs fn as the task's last act: it ends when fn returns or, if that is a promise, when it settles. */
 export function runToEnd<R>(thread: Thread, task: Task, fn: () => R): R {
+  return runThen(thread, task, { fn, end: () => thread.exit(task) });
+}
+
+function runThen<R>(thread: Thread, task: Task, { fn, end }: { fn: () => R; end: () => void }): R {
   let result: R;
   try {
     result = thread.run(task, fn as never, undefined, []) as R;
   } catch (error) {
-    thread.exit(task);
+    end();
     throw error;
   }
   if (!isThenable(result)) {
-    thread.exit(task);
+    end();
     return result;
   }
-  const end = (): void => thread.exit(task);
   // The derived promise is returned, so that a rejection nobody handles is still reported as one.
   return result.then(
     (value) => {
@@ -113,7 +116,8 @@ export function runFor<R>(thread: Thread, token: TaskToken, fn: () => R): R {
   const job = jobFor(thread, token);
   if (job === undefined) return fn();
   if (job.isNew) return runToEnd(thread, job.task, fn);
-  return thread.run(job.task, fn as never, undefined, []) as R;
+  // Nothing else may happen on this thread before it is terminated.
+  return runThen(thread, job.task, { fn, end: () => thread.cpu.fold() });
 }
 
 /** Who hears from this thread knows what it has cost up to then. */
