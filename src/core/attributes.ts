@@ -53,12 +53,15 @@ export interface CounterAttributes {
 
 const PERIOD_MAX = 2 ** 53;
 
-/** The R_PACKED word of a counter with these attributes. @throws TaskperfError EINVAL, ENOENT. */
-export function packedFor(s: CpuState, attributes: CounterAttributes): number {
+/**
+ * The R_PACKED word of a counter with these attributes. `isOurs`: it is for this thread, of which is known what it counts.
+ * @throws TaskperfError EINVAL, ENOENT.
+ */
+export function packedFor(s: CpuState, attributes: CounterAttributes, isOurs: boolean): number {
   const { event, period } = attributes;
   if (!Number.isInteger(event) || event < 0 || event >= EVENT_LINES)
     refuse('EINVAL', `no event has number ${event}: see the list of events`, event);
-  if (!isSoftware(event) && !s.pmu.events.includes(event))
+  if (isOurs && !isSoftware(event) && !s.pmu.events.includes(event))
     refuse('ENOENT', `this machine does not count event ${event}: see taskperf list`, event);
   if (attributes.thread === true) checkOnThread(attributes);
   if (period !== undefined) {

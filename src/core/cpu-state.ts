@@ -125,6 +125,13 @@ export class CpuState {
   /** Threads that another has found dead, to be reaped at the end of this safepoint. */
   readonly dead: number[] = [];
 
+  /** Counters of other threads on tasks of this one; those that have come since `onForeign` was called (foreign.ts). */
+  foreign = 0;
+  readonly arrived: CounterHandle[] = [];
+  hasForeignLeft = false;
+  /** Hears that `foreign` has changed, at a safepoint: it may call any method of Cpu. */
+  onForeign: ((arrived: readonly CounterHandle[]) => void) | null = null;
+
   /** Scratch of exits (ring.ts). */
   readonly exitEvent: ExitEvent = { head: 0, word: 0, values: 0, sums: 0, seen: 0 };
   /** The last reading, and what it added, by event. */

@@ -43,6 +43,7 @@ import {
   DO_REFRESH,
   DO_RESET,
   type Request,
+  closeOpened,
   consumePending,
   forwardPending,
   performAll,
@@ -60,7 +61,7 @@ import type { Region } from './region.ts';
 import { deliver, sampleOf } from './sampling.ts';
 import { rotate } from './schedule.ts';
 import { switchLate, switchTo } from './switch.ts';
-import { isLive, newTask, releaseTask, retainTask, taskWordOf } from './task.ts';
+import { isLive, isTask, newTask, releaseTask, retainIf, retainTask, taskWordOf } from './task.ts';
 import { TaskperfError } from './errors.ts';
 
 /** Ids are a slot's generation and number; so many numbers fit under a generation. */
@@ -171,6 +172,26 @@ export class Cpu extends CpuState {
   /** Tells apart the counters that use one slot one after the other. */
   generationOfCounter(counter: CounterHandle): number {
     return counterWordOf(this.region, counter, R_GENERATION);
+  }
+
+  /** Does the task of this generation live? */
+  lives(task: TaskHandle, generation: number): boolean {
+    const isThere = isTask(this.region, task) && this.generationOf(task) === generation;
+    return isThere && isLive(this.region, task);
+  }
+
+  /**
+   * Calls `use` while the slot of the task of this generation, which may be another thread's, cannot become another task's.
+   * @throws TaskperfError ESRCH when it has ended.
+   */
+  hold<R>(task: TaskHandle, generation: number, use: () => R): R {
+    const isHeld = isTask(this.region, task) && retainIf(this, task, generation);
+    try {
+      if (isHeld && isLive(this.region, task)) return use();
+      throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
+    } finally {
+      if (isHeld) releaseTask(this, task);
+    }
   }
 
   /** Keeps the task's slot, also after its exit, until `release`. */
@@ -321,6 +342,7 @@ export class Cpu extends CpuState {
   /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
   shutdown(): void {
     this.#safepoint();
+    closeOpened(this, this.index);
     closeThread(this);
     sendCredits(this);
     forwardPending(this, this.index);
@@ -349,6 +371,7 @@ export class Cpu extends CpuState {
     reapThread(this, thread);
     performAll(this, this.i32[own]!, own);
     consumePending(this, at + T_PENDING);
+    closeOpened(this, thread);
     sendCredits(this);
     this.#settled();
   }
@@ -381,6 +404,12 @@ export class Cpu extends CpuState {
     consumePending(this);
     if (this.credits.length !== 0) sendCredits(this);
     for (let thread = this.dead.pop(); thread !== undefined; thread = this.dead.pop()) this.reap(thread);
+    if (this.arrived.length !== 0 || this.hasForeignLeft) this.#tellOfForeign();
+  }
+
+  #tellOfForeign(): void {
+    this.hasForeignLeft = false;
+    this.onForeign?.(this.arrived.splice(0));
   }
 
   /** The books are closed: the host may hear of overflows. */

@@ -25,6 +25,7 @@ import {
   C_REFS,
   C_TASK,
   K_CONTEXT,
+  K_THREAD,
   R_CONTEXT,
   R_FAMILY,
   R_LEADER,
@@ -44,7 +45,7 @@ import { isLive, isTask, taskWordOf } from './task.ts';
  * @throws TaskperfError ENOENT, EINVAL, EBADF, ENOSPC.
  */
 export function openOnThread(s: CpuState, attributes: CounterAttributes): CounterHandle {
-  const packed = packedFor(s, attributes);
+  const packed = packedFor(s, attributes, true);
   if (attributes.group !== undefined) requireCounter(s, attributes.group);
   checkGroup(s, attributes, s.threadContext);
   const counter = takeCounter(s, attributes);
@@ -73,7 +74,7 @@ export function prepareOnTask(s: CpuState, task: TaskHandle, attributes: Counter
   if (!isTask(region, task) || !isLive(region, task)) {
     throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
   }
-  const packed = packedFor(s, attributes);
+  const packed = packedFor(s, attributes, taskWordOf(region, task, K_THREAD) === s.index);
   if (attributes.group !== undefined) requireCounter(s, attributes.group);
   checkGroup(s, attributes, taskWordOf(region, task, K_CONTEXT));
   const counter = takeCounter(s, attributes);

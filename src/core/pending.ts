@@ -40,6 +40,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
+import { arrives, forgetOpener, noteOpener, openedBy, openerOf } from './foreign.ts';
 import { DO_CREDIT, creditIn, receive } from './job.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
@@ -85,10 +86,12 @@ export function submit(s: CpuState, request: Request): void {
 export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const context = counterWordOf(s.region, counter, R_CONTEXT);
   pinContext(s.region, context);
+  if (contextWordOf(s.region, context, C_THREAD) !== s.index) noteOpener(s, counter);
   try {
     const generation = counterWordOf(s.region, counter, R_GENERATION);
     submit(s, { kind: DO_INSTALL, counter, generation, task, group: false });
   } catch (error) {
+    forgetOpener(s, counter);
     unpinContext(s.region, context);
     closeCounter(s, counter);
     throw error;
@@ -268,4 +271,14 @@ function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
     putContext(s, context);
   }
   installCounter(s, counter);
+  arrives(s, counter);
+}
+
+/** The thread is gone: what it had opened on tasks of others is closed. */
+export function closeOpened(s: CpuState, thread: number): void {
+  for (const counter of openedBy(s.region, thread)) {
+    const generation = counterWordOf(s.region, counter, R_GENERATION);
+    if (openerOf(packedOf(s.region, counter)) !== thread + 1) continue; // closed since, and another's
+    submit(s, { kind: DO_CLOSE, counter, generation, task: 0, group: false });
+  }
 }
