@@ -225,8 +225,10 @@ export class CpuState {
 /** A slot never used is preferred: the books of a thread that is gone stay readable as long as there is room. */
 function takeThread(region: Region, identity: ThreadIdentity): number {
   const { i32, layout } = region;
+  // The first is the main thread's, whoever comes first: it reaps the dead, and must not be terminated itself.
+  const first = identity.threadId === 0 || layout.threads === 1 ? 0 : 1;
   for (const from of [THREAD_FREE, THREAD_EXITED]) {
-    for (let index = 0; index < layout.threads; index++) {
+    for (let index = first; index < layout.threads; index++) {
       const at = threadWord(layout, index);
       if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_STARTING) !== from) continue;
       i32[at + T_ID] = identity.threadId;

@@ -14,7 +14,7 @@ import { closeThread, exitTask } from './exit.ts';
 import type { CounterReading } from './family.ts';
 import { membersOf } from './group.ts';
 import { forkJob, ship } from './job.ts';
-import { forkTask } from './inherit.ts';
+import { forkTask, inheritableEvents } from './inherit.ts';
 import {
   K_CONTEXT,
   K_GENERATION,
@@ -192,6 +192,11 @@ export class Cpu extends CpuState {
     } finally {
       if (isHeld) releaseTask(this, task);
     }
+  }
+
+  /** The events that a task's children count, as far as can be seen from here. */
+  inheritable(task: TaskHandle): number[] {
+    return inheritableEvents(this.region, task);
   }
 
   /** Keeps the task's slot, also after its exit, until `release`. */

@@ -3,9 +3,9 @@
  * context is pinned for it: so whoever reaps that thread closes them, as the kernel closes the descriptors of a process,
  * also one that was on its way. And the host of the task's thread hears that somebody counts there.
  */
-import { CHAINED, STATE_DEAD, STATE_EXIT, packedOf, setPacked, stateOf } from './counter.ts';
+import { CHAINED, EVENT_MASK, STATE_DEAD, STATE_EXIT, packedOf, setPacked, stateOf } from './counter.ts';
 import type { CounterHandle, CpuState } from './cpu-state.ts';
-import { H_COUNTERS_USED } from './layout.ts';
+import { C_TASK, H_COUNTERS_USED, R_CONTEXT } from './layout.ts';
 import type { Region } from './region.ts';
 
 const OPENER_SHIFT = 26;
@@ -40,6 +40,13 @@ export function openedBy(region: Region, thread: number): CounterHandle[] {
     if (openerOf(packed) === thread + 1 && stateOf(packed) !== STATE_DEAD) found.push(counter);
   }
   return found;
+}
+
+/** What it counts of whom; a task that is 0 or less has ended. */
+export function targetOf(region: Region, counter: CounterHandle): { event: number; task: number } {
+  const context = region.i32[region.counterW + (counter << 4) + R_CONTEXT]!;
+  const task = region.i32[region.contextW + (context << 4) + C_TASK]!;
+  return { event: packedOf(region, counter) & EVENT_MASK, task };
 }
 
 /** Somebody else's counter counts on this thread from now on. */

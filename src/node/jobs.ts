@@ -6,7 +6,7 @@
  * for is late work then. It means nothing in another process.
  */
 import { H_F64_START_MONO, TaskperfError } from '../core/index.ts';
-import type { Patches } from './patch.ts';
+import { Patches } from './patch.ts';
 import { Task } from './task.ts';
 import type { Thread } from './thread.ts';
 
@@ -26,6 +26,7 @@ export function tokenOf(thread: Thread, task: Task): TaskToken {
   const { cpu } = thread;
   // An ended task's slot may be another's: what is done in its name is late work, there too.
   const generation = task.ended ? NO_GENERATION : cpu.generationOf(task.slot);
+  thread.doorbell.listen();
   if (!task.ended) thread.tokens.set(tokenKey({ slot: task.slot, generation }), task);
   return { name: thread.nameOf(task), region: regionId(thread), slot: task.slot, generation };
 }
@@ -115,14 +116,21 @@ function runThen<R>(thread: Thread, task: Task, { fn, end }: { fn: () => R; end:
 export function runFor<R>(thread: Thread, token: TaskToken, fn: () => R): R {
   const job = jobFor(thread, token);
   if (job === undefined) return fn();
-  if (job.isNew) return runToEnd(thread, job.task, fn);
+  if (job.isNew) {
+    thread.count();
+    const end = (): void => {
+      thread.exit(job.task);
+      thread.uncount();
+    };
+    return runThen(thread, job.task, { fn, end });
+  }
   // Nothing else may happen on this thread before it is terminated.
   return runThen(thread, job.task, { fn, end: () => thread.cpu.fold() });
 }
 
 /** Who hears from this thread knows what it has cost up to then. */
-export function shipBeforePosts(patches: Patches, thread: Thread, job: Task): void {
-  patches.replace(MessagePort.prototype, 'postMessage', (original) => {
+export function shipBeforePosts(thread: Thread, job: Task): void {
+  new Patches().replace(MessagePort.prototype, 'postMessage', (original) => {
     return function postMessage(this: never, ...args: never[]): unknown {
       thread.ship(job);
       return Reflect.apply(original, this, args);

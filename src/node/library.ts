@@ -14,9 +14,9 @@ import type { CounterAttributes, EventInfo } from '../core/index.ts';
 import { currentThread } from './attach.ts';
 import type { ResolvedEvent } from './events/event.ts';
 import { parseEvents } from './events/parse.ts';
-import { requireToken, runFor, runToEnd, tokenOf } from './jobs.ts';
+import { isReachable, ownTask, requireToken, runFor, runToEnd, tokenOf } from './jobs.ts';
 import type { TaskToken } from './jobs.ts';
-import type { Task as Carried } from './task.ts';
+import { Task as Carried } from './task.ts';
 import type { Thread } from './thread.ts';
 
 /** What perf calls read_format: a value and for how long it was counted. */
@@ -49,23 +49,28 @@ export interface CounterOptions {
 export class Task {
   readonly #thread: Thread;
   readonly #task: Carried;
+  /** Of a task of another thread (`taskOf`): the slot of #task is its, for as long as it lives. */
+  readonly #foreign: TaskToken | null;
 
-  /** Tasks come from `spawn` and `currentTask`. */
-  constructor(thread: Thread, task: Carried) {
+  /** Tasks come from `spawn`, `currentTask` and `taskOf`. */
+  constructor(thread: Thread, task: Carried, foreign: TaskToken | null = null) {
     this.#thread = thread;
     this.#task = task;
+    this.#foreign = foreign;
   }
 
   get name(): string {
-    return this.#thread.nameOf(this.#task);
+    if (this.#foreign === null) return this.#thread.nameOf(this.#task);
+    return this.alive ? this.#thread.nameIn(this.#foreign.slot) : this.#foreign.name;
   }
 
   /** false once the flow has ended. What still runs in its context is late work of its parent. */
   get alive(): boolean {
-    return !this.#task.ended;
+    if (this.#foreign === null) return !this.#task.ended;
+    return this.#thread.cpu.lives(this.#foreign.slot, this.#foreign.generation);
   }
 
-  /** The task that started it; null for the thread's own. */
+  /** The task that started it; null for the thread's own, and for one of another thread. */
   get parent(): Task | null {
     return this.#task.parent === null ? null : publicTask(this.#thread, this.#task.parent);
   }
@@ -75,28 +80,43 @@ export class Task {
    * the task with `taskOf`. It keeps nothing alive.
    */
   token(): TaskToken {
-    return tokenOf(this.#thread, this.#task);
+    return this.#foreign ?? tokenOf(this.#thread, this.#task);
   }
 
-  /** Runs fn as a part of this task, e.g. a callback that came through a queue. */
+  /** Runs fn as a part of this task, e.g. a callback that came through a queue; for another thread's as `runAs` does. */
   run<R>(fn: () => R): R {
+    if (this.#foreign !== null) return runFor(this.#thread, this.#foreign, fn);
     return this.#thread.run(this.#task, fn as never, undefined, []) as R;
   }
 
   /** Enables all counters attached to this task (prctl PR_TASK_PERF_EVENTS_ENABLE). */
   enableCounters(): void {
-    if (this.alive) this.#thread.cpu.enableCounters(this.#task.slot);
+    if (this.alive) Task.use(this, (slot) => this.#thread.cpu.enableCounters(slot));
   }
 
   disableCounters(): void {
-    if (this.alive) this.#thread.cpu.disableCounters(this.#task.slot);
+    if (this.alive) Task.use(this, (slot) => this.#thread.cpu.disableCounters(slot));
   }
 
-  /** @internal */
-  static slotOf(task: Task): number {
-    if (task.#task.ended)
-      throw new TaskperfError('ESRCH', `task "${task.name}" has ended; open the counter before`, task.name);
-    return task.#task.slot;
+  /** @internal Is it on the thread that calls? */
+  static isForeign(task: Task): boolean {
+    return task.#foreign !== null;
+  }
+
+  /** @internal Calls `use` with its slot, which stays its until then. @throws TaskperfError ESRCH when it has ended. */
+  static use<R>(task: Task, use: (slot: number) => R): R {
+    const foreign = task.#foreign;
+    if (foreign === null) {
+      if (!task.#task.ended) return use(task.#task.slot);
+    } else if (task.alive) {
+      const { slot, generation } = foreign;
+      return task.#thread.cpu.hold(slot, generation, () => {
+        const result = use(slot);
+        task.#thread.doorbell.ring(slot);
+        return result;
+      });
+    }
+    throw new TaskperfError('ESRCH', `task "${task.name}" has ended; open the counter before`, task.name);
   }
 }
 
@@ -106,18 +126,24 @@ export class Counter {
   readonly #slot: number;
   /** Counts the ns in which the event was not on the PMU; 0 where it always is. */
   readonly #missed: number;
+  /** On a task of another thread, whose slot this is; else 0. */
+  readonly #foreign: number;
   readonly event: EventInfo;
   #open = true;
 
   /** Counters come from `openCounter`. */
-  constructor(thread: Thread, { slot, missed }: OpenSlots, event: EventInfo) {
+  constructor(thread: Thread, { slot, missed, foreign }: OpenSlots, event: EventInfo) {
     this.#thread = thread;
     this.#slot = slot;
     this.#missed = missed;
+    this.#foreign = foreign;
     this.event = event;
   }
 
-  /** The count so far, with those of inherited children. @throws TaskperfError EBADF after close. */
+  /**
+   * The count so far, with those of inherited children; of another thread's task, as of that thread's last switch.
+   * @throws TaskperfError EBADF after close.
+   */
   read(): CounterReading {
     const reading = this.#thread.cpu.read(this.#slotOrThrow());
     return this.#missed === 0 ? reading : less(reading, this.#thread.cpu.read(this.#missed).value);
@@ -131,15 +157,18 @@ export class Counter {
   /** @param options.group apply to every member of the counter's group (PERF_IOC_FLAG_GROUP). */
   enable(options: { group?: boolean } = {}): void {
     for (const slot of this.#slots(options)) this.#thread.cpu.enable(slot, options);
+    this.#ring();
   }
 
   disable(options: { group?: boolean } = {}): void {
     for (const slot of this.#slots(options)) this.#thread.cpu.disable(slot, options);
+    this.#ring();
   }
 
   /** Sets the value to 0; the times stay (PERF_EVENT_IOC_RESET). */
   reset(options: { group?: boolean } = {}): void {
     this.#thread.cpu.reset(this.#slotOrThrow(), options);
+    this.#ring();
   }
 
   /** Ends the counting. The last counter's close removes every hook. Idempotent. */
@@ -147,7 +176,7 @@ export class Counter {
     if (!this.#open) return;
     this.#open = false;
     net.unregister(this);
-    closeSlots({ thread: this.#thread, slot: this.#slot, missed: this.#missed });
+    closeSlots({ thread: this.#thread, slot: this.#slot, missed: this.#missed, foreign: this.#foreign });
   }
 
   [Symbol.dispose](): void {
@@ -157,6 +186,11 @@ export class Counter {
   /** @internal */
   static slotOf(counter: Counter): number {
     return counter.#slotOrThrow();
+  }
+
+  /** It has been asked of another thread: it does so at its next safepoint. */
+  #ring(): void {
+    if (this.#foreign !== 0) this.#thread.doorbell.ring(this.#foreign);
   }
 
   /** The missed time goes on and off with its counter; of a group it is a member. */
@@ -179,6 +213,7 @@ export class Counter {
 interface OpenSlots {
   readonly slot: number;
   readonly missed: number;
+  readonly foreign: number;
 }
 
 /** What was counted for `missedNs` less than it was enabled. */
@@ -196,11 +231,12 @@ function readTogether(thread: Thread, leader: number): CounterReading[] {
     .map(([slot, reading]) => less(reading, readings.get(missedSlots.get(slot) ?? 0)?.value ?? 0));
 }
 
-function closeSlots({ thread, slot, missed }: OpenSlots & { readonly thread: Thread }): void {
+function closeSlots({ thread, slot, missed, foreign }: OpenSlots & { readonly thread: Thread }): void {
   if (missed !== 0) thread.cpu.close(missed);
   thread.missedSlots.delete(slot);
   thread.cpu.close(slot);
-  thread.uncount();
+  if (foreign === 0) thread.uncount();
+  else thread.doorbell.ring(foreign);
 }
 
 /** A counter that the program forgot to close must not keep the hooks installed for ever. */
@@ -225,21 +261,40 @@ export function openCounter(options: CounterOptions): Counter {
     throw new TaskperfError('EINVAL', message, options);
   }
   const thread = currentThread();
+  if (options.task !== undefined && Task.isForeign(options.task)) return openForeign(thread, options, event);
   const task = options.thread === true ? null : (options.task ?? currentTask());
   thread.count();
   if (task === null || task.parent === null) thread.countRoot();
   try {
     const line = thread.requireLine(event);
-    const attributes = { ...attributesOf(options, task), event: line };
+    const on = task === null ? ({ thread: true } as const) : { task: Task.use(task, (slot) => slot) };
+    const attributes = { ...attributesOf(options, on), event: line };
     const slot = thread.cpu.openCounter(attributes);
     const missed = openMissed(thread, slot, attributes);
-    const counter = new Counter(thread, { slot, missed }, infoOf(event, line));
-    net.register(counter, { thread, slot, missed }, counter);
-    return counter;
+    return opened(thread, { slot, missed, foreign: 0 }, infoOf(event, line));
   } catch (error) {
     thread.uncount();
     throw error;
   }
+}
+
+/**
+ * On a task of another thread: the counter is put on that thread's stack and counts from its next safepoint on. What can be
+ * refused here is; an event that only that thread cannot count stands still, with its enabled time.
+ */
+function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEvent): Counter {
+  const line = thread.lineForOthers(event);
+  const task = options.task!;
+  return Task.use(task, (foreign) => {
+    const slot = thread.cpu.openCounter({ ...attributesOf(options, { task: foreign }), event: line });
+    return opened(thread, { slot, missed: 0, foreign }, infoOf(event, line));
+  });
+}
+
+function opened(thread: Thread, slots: OpenSlots, info: EventInfo): Counter {
+  const counter = new Counter(thread, slots, info);
+  net.register(counter, { thread, ...slots }, counter);
+  return counter;
 }
 
 /** What a counter of the PMU misses of its task's time is counted beside it, in its group, by a counter of its own. */
@@ -270,10 +325,10 @@ function infoOf({ name, unit, additive, meaning }: ResolvedEvent, id: number): E
 
 type Attributes = Omit<CounterAttributes, 'event'>;
 
-function attributesOf(options: CounterOptions, task: Task | null): Attributes {
+function attributesOf(options: CounterOptions, on: { thread: true } | { task: number }): Attributes {
   const { inherit = false, disabled = false, group } = options;
   return {
-    ...(task === null ? { thread: true } : { task: Task.slotOf(task) }),
+    ...on,
     ...(group === undefined ? {} : { group: Counter.slotOf(group) }),
     inherit,
     inheritStat: inherit,
@@ -308,6 +363,27 @@ export function openGroup(
     thread.uncount();
   }
   return members;
+}
+
+/**
+ * The task that a token names, to count it from here: `openCounter({ event, task: taskOf(token) })`. Every operation on a
+ * counter of another thread's task returns at once, also while that thread is blocked, which performs it at its next
+ * safepoint: a switch of tasks, or a turn of its loop.
+ * @throws TaskperfError EINVAL when it is no token, or one of a thread that does not count in the same region (without the
+ * addon no two threads do)
+ */
+export function taskOf(token: TaskToken): Task {
+  const thread = currentThread();
+  const { slot, generation, name } = requireToken(token);
+  const own = ownTask(thread, token);
+  if (own !== undefined) return publicTask(thread, own);
+  if (isReachable(thread, token)) {
+    thread.doorbell.listen();
+    const foreign = { ...token, slot, generation, name };
+    return new Task(thread, new Carried(slot, null, 0), foreign);
+  }
+  const message = 'the token is of another process, or of a thread that shares no memory with this one (see taskperf doctor)';
+  throw new TaskperfError('EINVAL', message, token);
 }
 
 /** The task of the code that calls; the thread's own outside of any. */

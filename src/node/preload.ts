@@ -11,8 +11,6 @@ import { calibrateSwitch } from './calibrate.ts';
 import { parseEvents } from './events/parse.ts';
 import { Http2Tasks } from './http2-tasks.ts';
 import { HttpTasks } from './http-tasks.ts';
-import type { Thread } from './thread.ts';
-import { WorkerTasks } from './worker-tasks.ts';
 
 export function start(): void {
   const asked = process.env['TASKPERF_EVENTS'] ?? '';
@@ -29,19 +27,13 @@ export function start(): void {
     const counted = thread.lineOf(event);
     // The tool misses its bit in H_EVENTS, and says <not supported>.
     if (counted.errno !== 0) continue;
-    countOnRoot(thread, counted.line);
+    thread.ownCounters.open(counted.line);
     Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
   }
-  for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
+  for (const line of thread.sources.missedLines()) thread.ownCounters.open(line);
   thread.count();
   const calibrateAgain = calibrateSwitch(thread.cpu);
   if (isMainThread) process.once('exit', calibrateAgain);
-  if (thread.cpu.region.layout.threads > 1) new WorkerTasks(thread).install();
   new HttpTasks(thread).install();
   new Http2Tasks(thread).install();
-}
-
-/** On the thread's own task, inherited by every request. */
-function countOnRoot(thread: Thread, event: number): void {
-  thread.cpu.openCounter({ event, task: thread.root.slot, inherit: true, inheritStat: true });
 }

@@ -33,12 +33,20 @@ import { JsClockPmu } from './js-clock-pmu.ts';
 import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
 import { refusalOf } from './refusal.ts';
+import { Doorbell } from './doorbell.ts';
+import { ForeignCounters, OwnCounters } from './own-counters.ts';
 import { tokenKey } from './jobs.ts';
 import { Task, livingAncestor } from './task.ts';
 
 export interface ThreadIdentity {
   readonly threadId: number;
   readonly name: string;
+}
+
+/** What is installed while something is counted. */
+export interface Companion {
+  install(): void;
+  uninstall(): void;
 }
 
 export class Thread implements Scheduler {
@@ -57,6 +65,12 @@ export class Thread implements Scheduler {
   readonly sources: Sources | JsSources;
   /** The library's counters of events of the PMU → the counters of what these miss. */
   readonly missedSlots: Map<number, number> = new Map();
+  /** The thread's own task. */
+  readonly own: Task;
+  /** Counters on it, which all others inherit. */
+  readonly ownCounters: OwnCounters;
+  readonly doorbell: Doorbell;
+  #companion: Companion | null = null;
   readonly #memory: ProcessRegion;
   readonly #native: number;
   readonly #frames: FrameCarrier | null;
@@ -99,7 +113,11 @@ export class Thread implements Scheduler {
     this.#skipsNobody = addon !== null;
     this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
     this.root = new Task(this.cpu.root, null, this.names.intern(identity.name));
+    this.own = this.root;
     this.running = this.root;
+    this.ownCounters = new OwnCounters(cpu);
+    ForeignCounters.watch(this);
+    this.doorbell = new Doorbell(cpu, (fn) => this.run(this.own, fn as never, undefined, []) as never);
     this.#frames = addon === null ? null : FrameCarrier.create(this, addon);
     const onLeave = guesses === null ? null : (): void => guesses.left();
     this.#carrier = this.#frames ?? new HookCarrier(this, onLeave);
@@ -119,6 +137,12 @@ export class Thread implements Scheduler {
     }
     this.#carrier.install();
     this.#carrier.look();
+    this.#companion?.install();
+  }
+
+  whileCounting(companion: Companion): void {
+    this.#companion = companion;
+    if (this.#users > 0) companion.install();
   }
 
   /** One user less. The last removes everything again. */
@@ -126,6 +150,8 @@ export class Thread implements Scheduler {
     this.#users--;
     if (this.#users > 0 || this.#off) return;
     this.cpu.fold();
+    this.#companion?.uninstall();
+    this.ownCounters.close();
     this.#carrier.uninstall();
     this.#memory.addon?.uninstall();
     // Counters of the kernel cost the thread something at every wake-up, whether they are read or not.
@@ -183,6 +209,15 @@ export class Thread implements Scheduler {
     return line;
   }
 
+  /** The event's line, for a counter on another thread. @throws TaskperfError when this thread could not count it. */
+  lineForOthers(event: ResolvedEvent): number {
+    const known = this.lineOf(event);
+    if (known.errno === 0) return known.line;
+    const { line, errno } = this.sources.offer(event);
+    if (errno !== 0) throw refusalOf(event.name, errno);
+    return line;
+  }
+
   /** Counts events of the kernel as one group from now on. @throws TaskperfError why they cannot be. */
   countTogether(events: readonly ResolvedEvent[]): void {
     if (this.#off) return;
@@ -228,6 +263,7 @@ export class Thread implements Scheduler {
 
   /** Starts a task that works for one of another thread; null when there is no room. @throws TaskperfError ESRCH. */
   forkJob(origin: number, generation: number): Task | null {
+    this.ownCounters.openAll(this.cpu.hold(origin, generation, () => this.cpu.inheritable(origin)), this.sources);
     const slot = this.cpu.forkJob(origin, generation);
     if (slot === 0) return null;
     this.#alive++;
@@ -238,6 +274,7 @@ export class Thread implements Scheduler {
   adopt(task: Task): void {
     this.root = task;
     this.countRoot();
+    this.onOwner(this.#carrier.owner());
   }
 
   /** What the job has cost so far goes to the task that it works for. */
@@ -279,12 +316,19 @@ export class Thread implements Scheduler {
     this.#clock!.isFresh = true;
     try {
       this.#endTasks();
+      if (this.cpu.foreign > 0) this.foldAtTurns();
     } catch (error) {
       this.switchOff(error);
     } finally {
       this.#clock!.isFresh = false;
     }
   };
+
+  /** Others read counters of this thread's tasks: after each stretch of JavaScript they are up to date. */
+  foldAtTurns(): void {
+    this.cpu.fold();
+    this.words[this.#turn] = 1;
+  }
 
   #endTasks(): void {
     this.words[this.#turn] = 0;
@@ -295,6 +339,11 @@ export class Thread implements Scheduler {
 
   nameOf(task: Task): string {
     return nameText(this.#memory.region, task.name);
+  }
+
+  /** Of any thread's task. */
+  nameIn(slot: number): string {
+    return nameText(this.#memory.region, this.cpu.nameOf(slot));
   }
 
   currentTask(): Task {

@@ -10,22 +10,38 @@
 import { existsSync } from 'node:fs';
 import { Worker, getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { THREAD_LIVE, THREAD_STARTING, T_ID, T_STATE, T_TID, threadWord } from '../core/index.ts';
-import { isToken, jobFor, shipBeforePosts, tokenOf } from './jobs.ts';
+import { isReachable, isToken, jobFor, shipBeforePosts, tokenOf } from './jobs.ts';
 import type { TaskToken } from './jobs.ts';
 import { Patches } from './patch.ts';
 import { installPools } from './pools.ts';
-import type { Thread } from './thread.ts';
+import type { Companion, Thread } from './thread.ts';
 
 /** Where the token is among the environment data. */
 const KEY = 'taskperf';
 /** A thread that takes a slot needs microseconds. */
 const STARTING_MS = 5000;
+/** No worker's id. */
+const NOBODY = -1;
 
 interface Inheritance {
   readonly parent: TaskToken | null;
 }
 
-export class WorkerTasks {
+/** The task that has started this worker. */
+function parentOf(): TaskToken | null {
+  if (isMainThread) return null;
+  const inherited = getEnvironmentData(KEY) as unknown as Partial<Inheritance> | undefined;
+  const parent: unknown = inherited?.parent;
+  return isToken(parent) ? parent : null;
+}
+
+/** Has a task started this worker that counts in the same region? */
+export function hasParent(thread: Thread): boolean {
+  const parent = parentOf();
+  return parent !== null && isReachable(thread, parent);
+}
+
+export class WorkerTasks implements Companion {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   /** Slots seen in the middle of being taken, and when. */
@@ -38,6 +54,7 @@ export class WorkerTasks {
 
   /** Makes workers of this thread children of the task that starts them, and this one the child of its own. */
   install(): void {
+    this.#died(NOBODY); // who was terminated while nobody looked
     this.#adopt();
     const before: unknown = getEnvironmentData(KEY);
     setEnvironmentData(KEY, this.#inheritance() as never);
@@ -49,7 +66,7 @@ export class WorkerTasks {
     this.#patches.replace(Worker.prototype, 'emit', (original) => {
       return function emit(this: Worker, ...args: unknown[]): unknown {
         if (args[0] === 'online') ids.set(this, this.threadId);
-        else if (args[0] === 'exit') died(ids.get(this) ?? -1);
+        else if (args[0] === 'exit') died(ids.get(this) ?? NOBODY);
         return Reflect.apply(original, this as never, args as never[]);
       } as never;
     });
@@ -92,15 +109,13 @@ export class WorkerTasks {
   }
 
   #adopt(): void {
-    if (isMainThread) return;
     const thread = this.#thread;
-    const inherited = getEnvironmentData(KEY) as unknown as Partial<Inheritance> | undefined;
-    const parent: unknown = inherited?.parent;
-    if (!isToken(parent)) return;
+    const parent = parentOf();
+    if (parent === null || thread.root !== thread.own) return;
     const job = jobFor(thread, parent);
     if (job?.isNew !== true) return; // it has ended, or has no room
     thread.adopt(job.task);
-    shipBeforePosts(this.#patches, thread, job.task);
+    shipBeforePosts(thread, job.task);
   }
 
   #died(threadId: number): void {
