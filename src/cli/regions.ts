@@ -8,6 +8,7 @@ import { EVENT_GIVEN_FIRST } from '../core/events.ts';
 import { EVENT_LINES, H_PID, H_STATE, PROCESS_EXITED, T_F64_TOTAL, T_TID } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
+import { BlockedLog } from './blocked.ts';
 import { Collector } from './collector.ts';
 import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
@@ -27,6 +28,8 @@ export interface SessionOptions {
   readonly by: By;
   /** Also keep the spread of the current interval. */
   readonly intervals: boolean;
+  /** From how long on a loop is said to be blocked; undefined: it is not looked at. */
+  readonly blockedNs?: number;
   /** The process that calls itself `inner`: see OsThreads. Undefined: it is not known, or not yet. */
   readonly hostPid?: (inner: number) => number | undefined;
 }
@@ -46,6 +49,7 @@ export class RegionSession {
   readonly intervalCollector: Collector | undefined;
   /** One sentence per thing the user should know. */
   readonly notes: string[] = [];
+  readonly blocked: BlockedLog | undefined;
   readonly #options: SessionOptions;
   readonly #open: Map<string, OpenRegion> = new Map();
   /** Files looked at that are not ours, by name and inode. */
@@ -57,6 +61,7 @@ export class RegionSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.blocked = options.blockedNs === undefined ? undefined : new BlockedLog(options.blockedNs);
     const events = options.events.map((event) => event.id);
     this.collector = new Collector(events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
@@ -69,6 +74,7 @@ export class RegionSession {
     for (const [key, region] of this.#open) {
       // Asked before the drain: what a process wrote before it died is then surely seen.
       const alive = !this.#hasEnded(region);
+      if (alive) this.blocked?.look(region.reader, region.pid ?? region.innerPid);
       fullest = Math.max(fullest, this.#drain(region));
       if (!alive) this.#close(key, region);
     }
@@ -203,6 +209,7 @@ export class RegionSession {
     const { reader, log } = region;
     this.#drain(region);
     this.#addTo(this.#ended, region);
+    this.blocked?.close(reader, region.pid ?? region.innerPid);
     if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
     if (off !== undefined)

@@ -54,9 +54,10 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     events,
     by,
     intervals: options.intervalMs !== undefined,
+    blockedNs: options.blockedMs * 1e6,
     hostPid: (inner) => system.hostPidOf(inner),
   });
-  const env = envFor(command, asked.text, directory);
+  const env = envFor(options, directory);
   const system = new OsThreads({
     addon: loadAddon(),
     events: osEvents(asked.sources),
@@ -72,7 +73,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   });
   system.follow(child.before);
   const collector = session.intervalCollector;
-  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system });
+  const intervals =
+    collector && new Intervals(session, collector, { ...asked, explicitEvents, system, startNs });
   const stop = watch(
     session,
     () => {
@@ -105,6 +107,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     others,
     groups: session.collector.groups,
     tasks: session.tasks(),
+    ...(session.blocked === undefined ? {} : { blocked: { log: session.blocked, startNs } }),
     notes: notesOf(session, others, {
       processes: tally.processes.length,
       ended,
@@ -152,8 +155,9 @@ function watch(session: RegionSession, tick: () => void, intervalMs: number | un
   };
 }
 
-function envFor(command: readonly string[], events: string, directory: string): NodeJS.ProcessEnv {
-  return usesPermissionModel(command, process.env) ? process.env : childEnv(process.env, events, directory);
+function envFor({ command, asked, blockedMs }: StatArguments, directory: string): NodeJS.ProcessEnv {
+  if (usesPermissionModel(command, process.env)) return process.env;
+  return { ...childEnv(process.env, asked.text, directory), TASKPERF_BLOCKED_MS: String(blockedMs) };
 }
 
 function prepared(): string {

@@ -2,6 +2,7 @@
  * The table for people: rows of tasks, then where the rest of the thread's time went, then what to know about the run.
  * It is fitted to a width: the least important columns go first, and the footer says which; names are cut in the middle.
  */
+import { blockedLines } from './blocked-table.ts';
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
 import { footerLines } from './footer.ts';
@@ -44,6 +45,7 @@ export function renderTable(report: Report, style: Style): string {
     ...system.map((line) => paint.dim(draw(line))),
     draw(total),
     '',
+    ...(report.blocked === undefined ? [] : blockedLines(report.blocked, style.width)),
     ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(line, style.width)),
   ];
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;

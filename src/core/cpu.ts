@@ -1,36 +1,31 @@
 /**
  * One JavaScript thread, as the host sees it: its tasks are started, switched and ended here, and counters opened and
- * read. The work is done by the functions this class names; it adds the safepoint, at which requests of other threads
- * are performed.
+ * read. The work is done by the functions this class names.
  *
  * Right: `cpu.switchTo(task)` for each change of the running task; `cpu.fold()` when the loop is about to block.
  * Wrong: two Cpu objects used by one thread for the same tasks; calling any of this from another thread than its own.
  */
 import { type CounterAttributes, checkLimit, checkPeriod } from './attributes.ts';
 import { beginChange, charge, endChange, fold } from './charge.ts';
-import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
+import type { CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';
+import { CpuThreads } from './cpu-threads.ts';
 import { INHERIT, counterWordOf, packedOf } from './counter.ts';
 import { closeThread, exitTask } from './exit.ts';
 import type { CounterReading } from './family.ts';
 import { membersOf } from './group.ts';
-import { forkJob, ship } from './job.ts';
-import { forkTask, inheritableEvents } from './inherit.ts';
+import { forkTask } from './inherit.ts';
 import {
-  K_CONTEXT,
   K_GENERATION,
   K_NAME,
   K_THREAD,
   NT_F64_STARTS,
   R_GENERATION,
-  THREAD_EXITED,
-  T_PENDING,
   T_ROOT,
-  T_TAKEN,
   nameTotalF64,
   threadWord,
 } from './layout.ts';
 import { internName } from './names.ts';
-import { THREAD_STARTING } from './outside.ts';
+import { noteRunning, renameRunning } from './last-switches.ts';
 import { openOnThread, prepareOnTask, requireCounter } from './open.ts';
 import {
   DO_CLOSE,
@@ -43,31 +38,24 @@ import {
   DO_REFRESH,
   DO_RESET,
   type Request,
-  closeOpened,
-  consumePending,
-  forwardPending,
-  performAll,
-  reportDeath,
   sendCredits,
   submit,
   submitInstall,
-  takenBy,
 } from './pending.ts';
 import type { Pmu } from './pmu.ts';
 import { FORMAT_GROUP, encodeReadFormat } from './read-format.ts';
 import { readCounter, readGroup } from './read.ts';
-import { reapThread } from './reap.ts';
 import type { Region } from './region.ts';
-import { deliver, sampleOf } from './sampling.ts';
+import { sampleOf } from './sampling.ts';
 import { rotate } from './schedule.ts';
 import { switchLate, switchTo } from './switch.ts';
-import { isLive, isTask, newTask, releaseTask, retainIf, retainTask, taskWordOf } from './task.ts';
+import { isLive, newTask, releaseTask, retainTask, taskWordOf } from './task.ts';
 import { TaskperfError } from './errors.ts';
 
 /** Ids are a slot's generation and number; so many numbers fit under a generation. */
 const ID_GENERATION = 2 ** 32;
 
-export class Cpu extends CpuState {
+export class Cpu extends CpuThreads {
   /** Takes a thread slot and begins the thread's own task, which runs. @throws TaskperfError ENOSPC. */
   constructor(region: Region, pmu: Pmu, identity: ThreadIdentity) {
     super(region, pmu, identity);
@@ -79,35 +67,14 @@ export class Cpu extends CpuState {
     this.current = this.root;
     this.owner = this.root;
     this.i32[this.currentAt] = this.root;
+    noteRunning(this, this.root, this.now);
     this.i32[threadWord(region.layout, this.index) + T_ROOT] = this.root;
   }
 
   /** Starts a task with its parent's inheritable counters. 0 when a slab is full; that is counted in the header. */
   fork(parent: TaskHandle, name: number): TaskHandle {
-    this.#safepoint();
-    return this.#settled(forkTask(this, parent, name));
-  }
-
-  /**
-   * Starts a task of this thread that works for a task of another thread: what it costs is added to that one's counters
-   * when it exits, and by `ship`. 0 when a slab is full.
-   * @throws TaskperfError ESRCH when the task of this generation (`generationOf`) has ended.
-   */
-  forkJob(origin: TaskHandle, generation: number): TaskHandle {
-    this.#safepoint();
-    return this.#settled(forkJob(this, origin, generation));
-  }
-
-  /** What the job has cost up to now goes to the task that it works for. */
-  ship(job: TaskHandle): void {
-    this.#safepoint();
-    const context = taskWordOf(this.region, job, K_CONTEXT);
-    beginChange(this);
-    charge(this);
-    if (context > 0) ship(this, job, context, this.index);
-    endChange(this);
-    sendCredits(this);
-    this.#settled();
+    this.safepoint();
+    return this.settled(forkTask(this, parent, name));
   }
 
   /**
@@ -115,35 +82,35 @@ export class Cpu extends CpuState {
    * running.
    */
   exit(task: TaskHandle): void {
-    this.#safepoint();
+    this.safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
     else if (isLive(this.region, task)) submit(this, taskRequest(DO_EXIT, task));
     if (this.credits.length !== 0) sendCredits(this);
-    this.#settled();
+    this.settled();
   }
 
   /** From now on the thread works for this task. Returns at once if it already does. */
   switchTo(task: TaskHandle): void {
     if (task === this.owner) return;
     if (this.i32[this.pendingAt] !== 0) {
-      this.#consume();
-      this.#settled(); // a lazy switch tells nobody
+      this.consume();
+      this.settled(); // a lazy switch tells nobody
     }
     switchTo(this, task);
   }
 
   /** From now on the thread does late work in the name of `name`, charged to the living ancestor `task`. */
   switchLate(task: TaskHandle, name: number): void {
-    this.#safepoint();
+    this.safepoint();
     switchLate(this, task, name);
-    this.#settled();
+    this.settled();
   }
 
   /** Books everything up to now without a switch. */
   fold(): void {
-    this.#safepoint();
+    this.safepoint();
     fold(this);
-    this.#settled();
+    this.settled();
   }
 
   /**
@@ -151,13 +118,13 @@ export class Cpu extends CpuState {
    * or sampling counters. If groups are waiting for a slot the next one is first in turn; throttled counters go on.
    */
   tick(): void {
-    this.#safepoint();
+    this.safepoint();
     beginChange(this);
     charge(this);
     this.ticks = (this.ticks + 1) | 0;
     rotate(this);
     endChange(this);
-    this.#settled();
+    this.settled();
   }
 
   /** Tells apart the tasks that use one slot one after the other. */
@@ -172,31 +139,6 @@ export class Cpu extends CpuState {
   /** Tells apart the counters that use one slot one after the other. */
   generationOfCounter(counter: CounterHandle): number {
     return counterWordOf(this.region, counter, R_GENERATION);
-  }
-
-  /** Does the task of this generation live? */
-  lives(task: TaskHandle, generation: number): boolean {
-    const isThere = isTask(this.region, task) && this.generationOf(task) === generation;
-    return isThere && isLive(this.region, task);
-  }
-
-  /**
-   * Calls `use` while the slot of the task of this generation, which may be another thread's, cannot become another task's.
-   * @throws TaskperfError ESRCH when it has ended.
-   */
-  hold<R>(task: TaskHandle, generation: number, use: () => R): R {
-    const isHeld = isTask(this.region, task) && retainIf(this, task, generation);
-    try {
-      if (isHeld && isLive(this.region, task)) return use();
-      throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
-    } finally {
-      if (isHeld) releaseTask(this, task);
-    }
-  }
-
-  /** The events that a task's children count, as far as can be seen from here. */
-  inheritable(task: TaskHandle): number[] {
-    return inheritableEvents(this.region, task);
   }
 
   /** Keeps the task's slot, also after its exit, until `release`. */
@@ -214,6 +156,7 @@ export class Cpu extends CpuState {
     const before = this.i32[at]!;
     if (before === name) return;
     this.i32[at] = name;
+    if (task === this.owner) renameRunning(this, name);
     if (task === this.root) return; // it was not forked, so no name has its start
     this.f64[nameTotalF64(this.region.layout, this.index, before) + NT_F64_STARTS]! -= 1;
     this.f64[nameTotalF64(this.region.layout, this.index, name) + NT_F64_STARTS]! += 1;
@@ -224,12 +167,12 @@ export class Cpu extends CpuState {
    * @throws TaskperfError ESRCH (dead task), ENOENT (event not counted here), EINVAL, EBADF (group), ENOSPC.
    */
   openCounter(attributes: CounterAttributes): CounterHandle {
-    this.#safepoint();
-    if (attributes.thread === true) return this.#settled(openOnThread(this, attributes));
+    this.safepoint();
+    if (attributes.thread === true) return this.settled(openOnThread(this, attributes));
     const task = attributes.task ?? this.current;
     const counter = prepareOnTask(this, task, attributes);
     submitInstall(this, counter, task);
-    return this.#settled(counter);
+    return this.settled(counter);
   }
 
   /**
@@ -238,7 +181,7 @@ export class Cpu extends CpuState {
    */
   read(counter: CounterHandle): CounterReading {
     this.#requireOpen(counter);
-    return this.#settled(readCounter(this, counter));
+    return this.settled(readCounter(this, counter));
   }
 
   /**
@@ -247,7 +190,7 @@ export class Cpu extends CpuState {
    */
   readGroup(counter: CounterHandle): CounterReading[] {
     this.#requireOpen(counter);
-    return this.#settled(readGroup(this, counter));
+    return this.settled(readGroup(this, counter));
   }
 
   /**
@@ -261,7 +204,7 @@ export class Cpu extends CpuState {
     const handles = isGroup ? membersOf(this.region, counter) : [counter];
     const members = readings.map((reading, i) => ({ reading, id: this.idOf(handles[i]!) }));
     const isEnd = readings[0]?.eof === true;
-    return this.#settled(encodeReadFormat(isEnd ? [] : members, bits));
+    return this.settled(encodeReadFormat(isEnd ? [] : members, bits));
   }
 
   /**
@@ -311,7 +254,7 @@ export class Cpu extends CpuState {
       throw new TaskperfError('EINVAL', message, counter);
     }
     submit(this, { kind: DO_REFRESH, counter, generation, task: 0, group: false, value: count });
-    this.#settled();
+    this.settled();
   }
 
   /**
@@ -322,7 +265,7 @@ export class Cpu extends CpuState {
     const generation = this.#requireSampling(counter);
     checkPeriod(period);
     submit(this, { kind: DO_PERIOD, counter, generation, task: 0, group: false, value: period });
-    this.#settled();
+    this.settled();
   }
 
   /** Ends the counter, its children's too. @throws TaskperfError EBADF. */
@@ -332,59 +275,22 @@ export class Cpu extends CpuState {
 
   /** Lets every group attached to the task count (prctl). Nothing happens for a dead task. */
   enableCounters(task: TaskHandle): void {
-    this.#safepoint();
+    this.safepoint();
     if (isLive(this.region, task)) submit(this, taskRequest(DO_ENABLE_TASK, task));
-    this.#settled();
+    this.settled();
   }
 
   /** Stops every group attached to the task (prctl). */
   disableCounters(task: TaskHandle): void {
-    this.#safepoint();
+    this.safepoint();
     if (isLive(this.region, task)) submit(this, taskRequest(DO_DISABLE_TASK, task));
-    this.#settled();
-  }
-
-  /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
-  shutdown(): void {
-    this.#safepoint();
-    closeOpened(this, this.index);
-    closeThread(this);
-    sendCredits(this);
-    forwardPending(this, this.index);
-  }
-
-  /** Another thread is known to be gone: it is reaped here if this is the first thread, else by that one. */
-  died(thread: number): void {
-    this.#safepoint();
-    if (this.index === 0) this.reap(thread);
-    else reportDeath(this, thread);
-  }
-
-  /** A thread died while it took its slot, which is free again. */
-  unstick(stateAt: number): void {
-    Atomics.compareExchange(this.i32, stateAt, THREAD_STARTING, THREAD_EXITED);
-  }
-
-  /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */
-  reap(thread: number): void {
-    this.#safepoint();
-    const at = threadWord(this.region.layout, thread);
-    // The note passes on before the slot can be another thread's, so that nothing performs it a second time.
-    const own = threadWord(this.region.layout, this.index) + T_TAKEN;
-    this.i32[own] = takenBy(this, thread);
-    this.i32[at + T_TAKEN] = 0;
-    reapThread(this, thread);
-    performAll(this, this.i32[own]!, own);
-    consumePending(this, at + T_PENDING);
-    closeOpened(this, thread);
-    sendCredits(this);
-    this.#settled();
+    this.settled();
   }
 
   #operate(kind: number, counter: CounterHandle, group: boolean): void {
     const generation = this.#requireOpen(counter);
     submit(this, { kind, counter, generation, task: 0, group });
-    this.#settled();
+    this.settled();
   }
 
   #requireSampling(counter: CounterHandle): number {
@@ -395,32 +301,10 @@ export class Cpu extends CpuState {
 
   /** The generation of the open counter, for a request: read first, since closed in between the slot is another's. */
   #requireOpen(counter: CounterHandle): number {
-    this.#safepoint();
+    this.safepoint();
     const generation = this.generationOfCounter(counter);
     requireCounter(this, counter);
     return generation;
-  }
-
-  #safepoint(): void {
-    if (this.i32[this.pendingAt] !== 0) this.#consume();
-  }
-
-  #consume(): void {
-    consumePending(this);
-    if (this.credits.length !== 0) sendCredits(this);
-    for (let thread = this.dead.pop(); thread !== undefined; thread = this.dead.pop()) this.reap(thread);
-    if (this.arrived.length !== 0 || this.hasForeignLeft) this.#tellOfForeign();
-  }
-
-  #tellOfForeign(): void {
-    this.hasForeignLeft = false;
-    this.onForeign?.(this.arrived.splice(0));
-  }
-
-  /** The books are closed: the host may hear of overflows. */
-  #settled<T>(result?: T): T {
-    if (this.overflowed) deliver(this);
-    return result as T;
   }
 }
 

@@ -178,7 +178,13 @@ export function forwardPending(s: CpuState, thread: number): void {
 /** Hands on what jobs have cost: one exchange for all that one of them has shipped. */
 export function sendCredits(s: CpuState): void {
   for (let chain = s.credits.pop(); chain !== undefined; chain = s.credits.pop()) {
-    const owner = responsible(s, { kind: DO_CREDIT, counter: 0, generation: 0, task: chain.task, group: false });
+    const owner = responsible(s, {
+      kind: DO_CREDIT,
+      counter: 0,
+      generation: 0,
+      task: chain.task,
+      group: false,
+    });
     push(s, owner, chain);
     if (owner === s.index) consumePending(s);
   }

@@ -127,12 +127,7 @@ export function reapThread(s: CpuState, thread: number): void {
 }
 
 /** In the ring of the reaper and the totals of the dead: what was used there is booked there. */
-function record(
-  s: CpuState,
-  estate: Estate,
-  context: ContextHandle,
-  chain: readonly CounterHandle[],
-): void {
+function record(s: CpuState, estate: Estate, context: ContextHandle, chain: readonly CounterHandle[]): void {
   const { task } = estate.contexts.get(context)!;
   const event = beginExit(s, task, context, estate.thread);
   for (const counter of chain) recordValue(s, event, counter);
@@ -153,7 +148,8 @@ function settleBooks(s: CpuState, thread: number): void {
     let tasks = 0;
     for (let name = 0; name < names; name++)
       tasks += f64[nameTotalF64(layout, thread, name) + NT_F64_SUM + event]!;
-    const others = f64[at + T_F64_LATE + event]! + f64[at + T_F64_LOOP + event]! + f64[at + T_F64_IDLE + event]!;
+    const others =
+      f64[at + T_F64_LATE + event]! + f64[at + T_F64_LOOP + event]! + f64[at + T_F64_IDLE + event]!;
     f64[at + T_F64_TASKS + event] = tasks;
     f64[at + T_F64_UNATTRIBUTED + event] = f64[at + T_F64_TOTAL + event]! - others - tasks;
   }

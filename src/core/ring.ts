@@ -41,12 +41,7 @@ export interface ExitEvent {
 }
 
 /** Starts an event for the task of this context, a task of `thread`; `recordValue` for each of its counters and `commitExit` follow. */
-export function beginExit(
-  s: CpuState,
-  task: TaskHandle,
-  context: ContextHandle,
-  thread: number,
-): ExitEvent {
+export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle, thread: number): ExitEvent {
   const { region, i32, f64, exitEvent } = s;
   const { layout } = region;
   const head = f64[threadF64(layout, s.index) + T_F64_RING_HEAD]!;

@@ -4,7 +4,7 @@
  * and makes HTTP requests tasks.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_EVENTS } from '../core/index.ts';
+import { H_BLOCKED_MS, H_EVENTS } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
@@ -21,6 +21,7 @@ export function start(): void {
     session: Number(process.env['TASKPERF_SESSION'] ?? 0),
     name: isMainThread ? 'main' : `worker ${threadId}`,
   });
+  thread.words[H_BLOCKED_MS] = Number(process.env['TASKPERF_BLOCKED_MS'] ?? 0);
   const groups = parseEvents(asked);
   thread.sources.open(groups);
   for (const event of groups.flat()) {

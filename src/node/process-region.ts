@@ -81,8 +81,7 @@ export class ProcessRegion {
     }
     this.#flusher = null;
     this.#file = directory === null ? null : `${directory}/${process.pid}`;
-    this.region =
-      this.#file === null ? createOwn(addon, options) : openOrCreate(addon, this.#file, options);
+    this.region = this.#file === null ? createOwn(addon, options) : openOrCreate(addon, this.#file, options);
   }
 
   /** Starts the calling thread's clock on its slot, and claims room for its ring. */

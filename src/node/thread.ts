@@ -7,10 +7,9 @@
 import { constants } from 'node:os';
 import {
   Cpu,
-  EVENT_FAILED,
+  NATIVE_SECTION,
+  NATIVE_WOKE,
   Names,
-  V_FLAGS,
-  eventRowWord,
   isSoftware,
   nameText,
   T_CHARGING,
@@ -20,9 +19,9 @@ import {
   threadF64,
   threadWord,
 } from '../core/index.ts';
-import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
+import { LACKS_FRAMES } from './addon.ts';
 import type { Addon } from './addon.ts';
-import type { Carrier, Scheduler } from './carrier.ts';
+import type { Carrier, Companion, Scheduler } from './carrier.ts';
 import { NativePmu } from './native-pmu.ts';
 import { FrameCarrier } from './frame-carrier.ts';
 import { HookCarrier } from './hook-carrier.ts';
@@ -32,7 +31,6 @@ import type { Counted } from './sources.ts';
 import { JsClockPmu } from './js-clock-pmu.ts';
 import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
-import { refusalOf } from './refusal.ts';
 import { Doorbell } from './doorbell.ts';
 import { ForeignCounters, OwnCounters } from './own-counters.ts';
 import { tokenKey } from './jobs.ts';
@@ -41,12 +39,6 @@ import { Task, livingAncestor } from './task.ts';
 export interface ThreadIdentity {
   readonly threadId: number;
   readonly name: string;
-}
-
-/** What is installed while something is counted. */
-export interface Companion {
-  install(): void;
-  uninstall(): void;
 }
 
 export class Thread implements Scheduler {
@@ -88,6 +80,7 @@ export class Thread implements Scheduler {
   #alive = 0;
   /** Something was counted since the carrier last rested. */
   #wasCounting = false;
+  /** It has switched itself off, or ended. */
   #off = false;
   /** Code of no task is booked as unattributed by the boundaries, without a switch to the root task. */
   #skipsNobody: boolean;
@@ -138,6 +131,10 @@ export class Thread implements Scheduler {
     this.#carrier.install();
     this.#carrier.look();
     this.#companion?.install();
+  }
+
+  get isOff(): boolean {
+    return this.#off;
   }
 
   whileCounting(companion: Companion): void {
@@ -201,40 +198,6 @@ export class Thread implements Scheduler {
     else cpu.switchTo(task.slot);
   }
 
-  /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
-  requireLine(event: ResolvedEvent): number {
-    if (!this.#off) this.sources.open([[event]]);
-    const { line, errno } = this.lineOf(event);
-    if (errno !== 0) throw refusalOf(event.name, errno);
-    return line;
-  }
-
-  /** The event's line, for a counter on another thread. @throws TaskperfError when this thread could not count it. */
-  lineForOthers(event: ResolvedEvent): number {
-    const known = this.lineOf(event);
-    if (known.errno === 0) return known.line;
-    const { line, errno } = this.sources.offer(event);
-    if (errno !== 0) throw refusalOf(event.name, errno);
-    return line;
-  }
-
-  /** Counts events of the kernel as one group from now on. @throws TaskperfError why they cannot be. */
-  countTogether(events: readonly ResolvedEvent[]): void {
-    if (this.#off) return;
-    const culprit = this.sources.open([events]);
-    if (culprit !== null) throw refusalOf(culprit.name, this.lineOf(culprit).errno);
-  }
-
-  /** The line of the ns in which the event of this line was not on the PMU; 0: it always is. */
-  missedLineOf(line: number): number {
-    return this.sources.missedLineOf(line);
-  }
-
-  /** The kernel has stopped counting the event of this line: its values stand still. */
-  hasFailed(line: number): boolean {
-    return (this.words[eventRowWord(line) + V_FLAGS]! & EVENT_FAILED) !== 0;
-  }
-
   /** Where the event is counted on this thread, or the errno that says why it is not. */
   lineOf(event: ResolvedEvent): Counted {
     const counted = this.sources.find(event);
@@ -263,7 +226,10 @@ export class Thread implements Scheduler {
 
   /** Starts a task that works for one of another thread; null when there is no room. @throws TaskperfError ESRCH. */
   forkJob(origin: number, generation: number): Task | null {
-    this.ownCounters.openAll(this.cpu.hold(origin, generation, () => this.cpu.inheritable(origin)), this.sources);
+    this.ownCounters.openAll(
+      this.cpu.hold(origin, generation, () => this.cpu.inheritable(origin)),
+      this.sources,
+    );
     const slot = this.cpu.forkJob(origin, generation);
     if (slot === 0) return null;
     this.#alive++;
@@ -339,11 +305,6 @@ export class Thread implements Scheduler {
 
   nameOf(task: Task): string {
     return nameText(this.#memory.region, task.name);
-  }
-
-  /** Of any thread's task. */
-  nameIn(slot: number): string {
-    return nameText(this.#memory.region, this.cpu.nameOf(slot));
   }
 
   currentTask(): Task {

@@ -10,11 +10,12 @@
 import { existsSync } from 'node:fs';
 import { Worker, getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { THREAD_LIVE, THREAD_STARTING, T_ID, T_STATE, T_TID, threadWord } from '../core/index.ts';
+import type { Companion } from './carrier.ts';
 import { isReachable, isToken, jobFor, shipBeforePosts, tokenOf } from './jobs.ts';
 import type { TaskToken } from './jobs.ts';
 import { Patches } from './patch.ts';
 import { installPools } from './pools.ts';
-import type { Companion, Thread } from './thread.ts';
+import type { Thread } from './thread.ts';
 
 /** Where the token is among the environment data. */
 const KEY = 'taskperf';

@@ -34,11 +34,16 @@ async function load(route: string, requests: number): Promise<Load> {
 }
 
 for (const pool of ['piscina', 'tinypool', 'hand', 'worker', 'terminated']) {
-  test(`${pool}: the row of the request has what its work cost in the other thread`, { skip: noAddon }, async () => {
+  test(`${pool}: the row of the request has what its work cost in the other thread`, {
+    skip: noAddon,
+  }, async () => {
     const { document, burned } = await load(`/${pool}`, 4);
     const row = rowOf(document, `GET /${pool}`);
     assert.equal(row.count, 4, 'a job is no request');
-    assert.deepEqual(document.tasks.map((task) => task.name), [`GET /${pool}`]);
+    assert.deepEqual(
+      document.tasks.map((task) => task.name),
+      [`GET /${pool}`],
+    );
     const { value, perTask } = row.counters['task-clock']!;
     assert.ok(burned >= 4 * MS * 1e6);
     assert.ok(value >= burned, `${value} of ${burned} ns`);
