@@ -12,13 +12,11 @@ const OPENER_SHIFT = 26;
 /** Thread index + 1; of a thread beyond that nobody knows what it opened. */
 const OPENER_MAX = 31;
 
-export function noteOpener(s: CpuState, counter: CounterHandle): void {
-  if (s.index + 1 > OPENER_MAX) return;
-  setPacked(s.region, counter, packedOf(s.region, counter) | ((s.index + 1) << OPENER_SHIFT));
-}
-
-export function forgetOpener(s: CpuState, counter: CounterHandle): void {
-  setPacked(s.region, counter, packedOf(s.region, counter) & ~(OPENER_MAX << OPENER_SHIFT));
+/** `opener` is its index + 1, 0 for none. */
+export function noteOpener(s: CpuState, counter: CounterHandle, opener: number): void {
+  const known = opener <= OPENER_MAX ? opener : 0;
+  const others = packedOf(s.region, counter) & ~(OPENER_MAX << OPENER_SHIFT);
+  setPacked(s.region, counter, others | (known << OPENER_SHIFT));
 }
 
 /** Thread index + 1 of who opened it on another thread's task, else 0. */

@@ -25,7 +25,6 @@ import {
   C_REFS,
   C_TASK,
   K_CONTEXT,
-  K_THREAD,
   R_CONTEXT,
   R_FAMILY,
   R_LEADER,
@@ -45,7 +44,7 @@ import { isLive, isTask, taskWordOf } from './task.ts';
  * @throws TaskperfError ENOENT, EINVAL, EBADF, ENOSPC.
  */
 export function openOnThread(s: CpuState, attributes: CounterAttributes): CounterHandle {
-  const packed = packedFor(s, attributes, true);
+  const packed = packedFor(s, attributes);
   if (attributes.group !== undefined) requireCounter(s, attributes.group);
   checkGroup(s, attributes, s.threadContext);
   const counter = takeCounter(s, attributes);
@@ -74,7 +73,7 @@ export function prepareOnTask(s: CpuState, task: TaskHandle, attributes: Counter
   if (!isTask(region, task) || !isLive(region, task)) {
     throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
   }
-  const packed = packedFor(s, attributes, taskWordOf(region, task, K_THREAD) === s.index);
+  const packed = packedFor(s, attributes);
   if (attributes.group !== undefined) requireCounter(s, attributes.group);
   checkGroup(s, attributes, taskWordOf(region, task, K_CONTEXT));
   const counter = takeCounter(s, attributes);

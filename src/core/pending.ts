@@ -40,7 +40,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
-import { arrives, forgetOpener, noteOpener, openedBy, openerOf } from './foreign.ts';
+import { arrives, noteOpener, openedBy, openerOf } from './foreign.ts';
 import { DO_CREDIT, creditIn, receive } from './job.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
@@ -86,12 +86,12 @@ export function submit(s: CpuState, request: Request): void {
 export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const context = counterWordOf(s.region, counter, R_CONTEXT);
   pinContext(s.region, context);
-  if (contextWordOf(s.region, context, C_THREAD) !== s.index) noteOpener(s, counter);
+  if (contextWordOf(s.region, context, C_THREAD) !== s.index) noteOpener(s, counter, s.index + 1);
   try {
     const generation = counterWordOf(s.region, counter, R_GENERATION);
     submit(s, { kind: DO_INSTALL, counter, generation, task, group: false });
   } catch (error) {
-    forgetOpener(s, counter);
+    noteOpener(s, counter, 0);
     unpinContext(s.region, context);
     closeCounter(s, counter);
     throw error;
@@ -246,30 +246,39 @@ function send(s: CpuState, request: Request, owner: number): void {
 }
 
 function perform(s: CpuState, request: Request): void {
-  const { kind, counter, task, group, value = 0 } = request;
+  const { kind, task, value = 0 } = request;
+  if (kind === DO_ENABLE_TASK) enableTask(s, task);
+  else if (kind === DO_DISABLE_TASK) disableTask(s, task);
+  else if (kind === DO_EXIT) exitTask(s, task);
+  else if (kind === DO_REAP) {
+    if (isThread(s, value, request.generation)) s.dead.push(value);
+  } else performOnCounter(s, request);
+}
+
+function performOnCounter(s: CpuState, { kind, counter, task, group, value = 0 }: Request): void {
   if (kind === DO_INSTALL) install(s, counter, task);
   else if (kind === DO_ENABLE) operate(s, counter, 'enable', group);
   else if (kind === DO_DISABLE) operate(s, counter, 'disable', group);
   else if (kind === DO_RESET) operate(s, counter, 'reset', group);
   else if (kind === DO_CLOSE) closeCounter(s, counter);
-  else if (kind === DO_ENABLE_TASK) enableTask(s, task);
-  else if (kind === DO_DISABLE_TASK) disableTask(s, task);
-  else if (kind === DO_EXIT) exitTask(s, task);
   else if (kind === DO_REFRESH) refreshLimit(s, counter, value);
   else if (kind === DO_PERIOD) changePeriod(s, counter, value);
-  else if (kind === DO_REAP && isThread(s, value, request.generation)) s.dead.push(value);
 }
 
 /** The task may have exited, or have been given another context, between the request and now. */
 function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const { region } = s;
   const context = counterWordOf(region, counter, R_CONTEXT);
+  // Not under way any more, and not there yet: whoever reaps us here must not unpin it again.
+  const opener = openerOf(packedOf(region, counter));
+  noteOpener(s, counter, 0);
   unpinContext(region, context);
   if (!isLive(region, task)) {
     setState(region, counter, STATE_EXIT);
     setPacked(region, counter, packedOf(region, counter) & ~ON_START); // there is none, and no pin for it
     // It is on no chain, by which it would learn that its leader is closed and the slot another's (H34).
     setCounterWord(region, counter, R_LEADER, counter);
+    noteOpener(s, counter, opener);
     return;
   }
   if (taskWordOf(region, task, K_CONTEXT) !== context) {
@@ -277,6 +286,7 @@ function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
     putContext(s, context);
   }
   installCounter(s, counter);
+  noteOpener(s, counter, opener);
   arrives(s, counter);
 }
 
@@ -285,6 +295,10 @@ export function closeOpened(s: CpuState, thread: number): void {
   for (const counter of openedBy(s.region, thread)) {
     const generation = counterWordOf(s.region, counter, R_GENERATION);
     if (openerOf(packedOf(s.region, counter)) !== thread + 1) continue; // closed since, and another's
-    submit(s, { kind: DO_CLOSE, counter, generation, task: 0, group: false });
+    try {
+      submit(s, { kind: DO_CLOSE, counter, generation, task: 0, group: false });
+    } catch (error) {
+      if (!(error instanceof TaskperfError)) throw error; // no room for the request: it stays open, and the loss is counted
+    }
   }
 }

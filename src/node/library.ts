@@ -202,7 +202,11 @@ function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEve
   const line = lineForOthers(thread, event);
   const task = options.task!;
   return Task.use(task, (foreign) => {
-    const slot = thread.cpu.openCounter({ ...attributesOf(options, { task: foreign }), event: line });
+    const slot = thread.cpu.openCounter({
+      ...attributesOf(options, { task: foreign }),
+      isOffered: true,
+      event: line,
+    });
     return opened(thread, { slot, missed: 0, foreign }, infoOf(event, line));
   });
 }

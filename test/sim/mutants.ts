@@ -307,8 +307,8 @@ export const MUTANTS: readonly Mutant[] = [
     sentence:
       'a counter whose task exited before it was installed names a leader whose slot may be another’s',
     file: 'pending.js',
-    from: 'setCounterWord(region, counter, R_LEADER, counter);\n        return;',
-    to: 'return;',
+    from: 'setCounterWord(region, counter, R_LEADER, counter);\n        noteOpener(s, counter, opener);\n        return;',
+    to: 'noteOpener(s, counter, opener);\n        return;',
   },
   {
     name: 'pin of an open that came too late given back',
