@@ -46,7 +46,7 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
-import { THREAD_STARTING, T_BYTE_BEHIND, T_BYTE_SWITCHES } from './outside.ts';
+import { THREAD_STARTING, T_BYTE_BEHIND, T_BYTE_SWITCHES, T_HELD, T_OUTBOX } from './outside.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
 import type { ExitEvent } from './ring.ts';
@@ -58,13 +58,6 @@ export type TaskHandle = number;
 export type ContextHandle = number;
 /** Slot index + 1; 0 is no counter. */
 export type CounterHandle = number;
-
-/** A chain of operations of one kind, linked by R_NEXT, for the thread that owns a task. */
-export interface Credits {
-  readonly task: TaskHandle;
-  readonly first: number;
-  readonly last: number;
-}
 
 /** Who a thread is. */
 export interface ThreadIdentity {
@@ -124,8 +117,6 @@ export class CpuState {
   /** ns. The clock at the last reading. */
   now = 0;
 
-  /** What jobs of other threads' tasks have cost, not handed on yet (job.ts). */
-  readonly credits: Credits[] = [];
   /** Threads that another has found dead, to be reaped at the end of this safepoint. */
   readonly dead: number[] = [];
 
@@ -162,6 +153,8 @@ export class CpuState {
   readonly seqAt: number;
   readonly currentAt: number;
   readonly pendingAt: number;
+  readonly outboxAt: number;
+  readonly heldAt: number;
   readonly lastAt: number;
   readonly totalAt: number;
   readonly tasksAt: number;
@@ -212,6 +205,8 @@ export class CpuState {
     this.seqAt = word + T_SEQ;
     this.currentAt = word + T_CURRENT;
     this.pendingAt = word + T_PENDING;
+    this.outboxAt = word + T_OUTBOX;
+    this.heldAt = word + T_HELD;
     this.lastAt = f64 + T_F64_LAST;
     this.totalAt = f64 + T_F64_TOTAL;
     this.tasksAt = f64 + T_F64_TASKS;

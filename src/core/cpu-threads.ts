@@ -26,11 +26,12 @@ import {
   performAll,
   reportDeath,
   sendCredits,
+  takeOver,
   takenBy,
 } from './pending.ts';
 import { reapThread } from './reap.ts';
 import { deliver } from './sampling.ts';
-import { isLive, isTask, releaseTask, retainIf, taskWordOf } from './task.ts';
+import { isLive, isTask, letGo, retainIf, taskWordOf } from './task.ts';
 
 export class CpuThreads extends CpuState {
   /**
@@ -71,7 +72,7 @@ export class CpuThreads extends CpuState {
       if (isHeld && isLive(this.region, task)) return use();
       throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
     } finally {
-      if (isHeld) releaseTask(this, task);
+      if (isHeld) letGo(this);
     }
   }
 
@@ -110,7 +111,10 @@ export class CpuThreads extends CpuState {
     this.i32[own] = takenBy(this, thread);
     this.i32[at + T_TAKEN] = 0;
     // While its number is still its own.
-    if (this.i32[at + T_STATE] === THREAD_LIVE) closeOpened(this, thread);
+    if (this.i32[at + T_STATE] === THREAD_LIVE) {
+      closeOpened(this, thread);
+      takeOver(this, thread);
+    }
     reapThread(this, thread);
     performAll(this, this.i32[own]!, own);
     consumePending(this, at + T_PENDING);
@@ -125,7 +129,7 @@ export class CpuThreads extends CpuState {
 
   protected consume(): void {
     consumePending(this);
-    if (this.credits.length !== 0) sendCredits(this);
+    if (this.i32[this.outboxAt] !== 0) sendCredits(this);
     for (let thread = this.dead.pop(); thread !== undefined; thread = this.dead.pop()) this.reap(thread);
     if (this.arrived.length !== 0 || this.hasForeignLeft) this.#tellOfForeign();
   }

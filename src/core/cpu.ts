@@ -85,7 +85,7 @@ export class Cpu extends CpuThreads {
     this.safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
     else if (isLive(this.region, task)) submit(this, taskRequest(DO_EXIT, task));
-    if (this.credits.length !== 0) sendCredits(this);
+    if (this.i32[this.outboxAt] !== 0) sendCredits(this);
     this.settled();
   }
 

@@ -57,7 +57,7 @@ import {
 } from './layout.ts';
 import { K_ORIGIN, O_F64_ENABLED, O_F64_RUNNING } from './outside.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
-import { isLive, isTask, liveAncestor, releaseTask, retainIf, retainTask, taskWordOf } from './task.ts';
+import { isLive, isTask, letGo, liveAncestor, retainIf, retainTask, taskWordOf } from './task.ts';
 
 /** The operation (pending.ts). In O_FLAGS is the event, and whether only families are to learn of it; O_GENERATION is the name. */
 export const DO_CREDIT: number = 11;
@@ -82,15 +82,16 @@ export function forkJob(s: CpuState, origin: TaskHandle, generation: number): Ta
   const { region } = s;
   const isThere = isTask(region, origin) && retainIf(s, origin, generation);
   if (!isThere || !isLive(region, origin)) {
-    if (isThere) releaseTask(s, origin);
+    if (isThere) letGo(s);
     throw new TaskperfError('ESRCH', `no task ${origin}: it has exited, or never was`, origin);
   }
   const name = taskWordOf(region, origin, K_NAME);
   const job = forkTask(s, s.root, name);
   if (job === 0) {
-    releaseTask(s, origin);
+    letGo(s);
     return 0;
   }
+  s.i32[s.heldAt] = 0; // from here on the job has the reference
   s.i32[region.taskW + (job << 4) + K_ORIGIN] = origin;
   s.f64[nameTotalF64(region.layout, s.index, name) + NT_F64_STARTS]! -= 1;
   return job;
@@ -105,7 +106,6 @@ export function ship(s: CpuState, task: TaskHandle, context: ContextHandle, thre
   const origin = taskWordOf(region, task, K_ORIGIN);
   const name = taskWordOf(region, task, K_NAME);
   const sums = nameTotalF64(region.layout, thread, name) + NT_F64_SUM;
-  const chain = { task: Math.abs(origin), first: 0, last: 0 };
   let seen = 0;
   for (let c = contextWordOf(region, context, C_FIRST); c !== 0; c = counterWordOf(region, c, R_NEXT)) {
     const packed = packedOf(region, c);
@@ -115,7 +115,7 @@ export function ship(s: CpuState, task: TaskHandle, context: ContextHandle, thre
     const isFirst = (seen & (1 << event)) === 0;
     seen |= 1 << event;
     const credit = {
-      task: chain.task,
+      task: Math.abs(origin),
       flags: origin > 0 ? event : event | FAMILY_ONLY,
       name,
       value: countOf(region, c, s.now),
@@ -127,9 +127,8 @@ export function ship(s: CpuState, task: TaskHandle, context: ContextHandle, thre
       clear(s, c, credit);
       if (isFirst) s.f64[sums + event]! += credit.value;
     }
-    if (isFirst && credit.value + credit.enabled !== 0) write(s, chain, credit);
+    if (isFirst && credit.value + credit.enabled !== 0) write(s, credit);
   }
-  if (chain.first !== 0) s.credits.push(chain);
 }
 
 /** Lifetimes and waits overlap with the origin's own; late work is booked where it is done. */
@@ -146,7 +145,7 @@ function clear(s: CpuState, counter: CounterHandle, { enabled, running }: Credit
 }
 
 /** Without a slot it stays where it is booked: on its name, here. The slab counts that. */
-function write(s: CpuState, chain: { first: number; last: number }, credit: Credit): void {
+function write(s: CpuState, credit: Credit): void {
   const { region, i32, f64 } = s;
   const slot = takeSlot(region, s.index, KIND_COUNTER);
   if (slot === 0) return;
@@ -162,9 +161,8 @@ function write(s: CpuState, chain: { first: number; last: number }, credit: Cred
   f64[f + O_F64_ENABLED] = credit.enabled;
   f64[f + O_F64_RUNNING] = credit.running;
   retainTask(region, credit.task);
-  i32[at + R_NEXT] = chain.first;
-  if (chain.last === 0) chain.last = slot;
-  chain.first = slot;
+  i32[at + R_NEXT] = i32[s.outboxAt]!;
+  i32[s.outboxAt] = slot;
 }
 
 /** What the operation in the slot says. */

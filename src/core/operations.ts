@@ -20,7 +20,7 @@ import {
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { clearFamilyCount, firstChild, nextChild, unlinkChild } from './family.ts';
-import { isUnderWay, leaves } from './foreign.ts';
+import { isUnderWay, leaves, openerOf } from './foreign.ts';
 import { leaderOf, nextMember, promoteSiblings, refreshFrom, refreshGate } from './group.ts';
 import {
   C_FIRST,
@@ -83,7 +83,9 @@ export function closeCounter(s: CpuState, counter: CounterHandle): void {
   if (isUnderWay(packed)) unpinContext(region, counterWordOf(region, counter, R_CONTEXT));
   leaves(s, packed);
   const context = removeCounter(s, counter);
-  freeCounter(s, counter, contextWordOf(region, context, C_THREAD));
+  const opener = openerOf(packed); // it was made of that thread's slots
+  const home = opener === 0 ? contextWordOf(region, context, C_THREAD) : opener - 1;
+  freeCounter(s, counter, home);
   putContext(s, context);
   endChange(s);
 }

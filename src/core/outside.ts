@@ -47,6 +47,10 @@ export const O_F64_RUNNING: number = 6;
 // ---- thread ---------------------------------------------------------------------------------------------------------
 /** T_STATE while somebody takes the slot: T_ID and T_TID are not the new thread's yet. */
 export const THREAD_STARTING: number = 3;
+/** Operations that the thread has written and not sent yet, linked by R_NEXT: for its reaper. */
+export const T_OUTBOX: number = 18;
+/** The task that the thread keeps in its slot for the length of an operation, by a reference: for its reaper. */
+export const T_HELD: number = 19;
 
 // ---- thread: what the native boundaries tell, f64 relative to T_F64_NATIVE (native/boundary.h) ------------------------
 /** CLOCK_MONOTONIC of the last reading. */

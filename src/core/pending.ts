@@ -39,6 +39,7 @@ import {
   T_TAKEN,
   threadWord,
 } from './layout.ts';
+import { T_HELD, T_OUTBOX } from './outside.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
 import { arrives, noteOpener, openedBy, openerOf } from './foreign.ts';
 import { DO_CREDIT, creditIn, receive } from './job.ts';
@@ -175,19 +176,44 @@ export function forwardPending(s: CpuState, thread: number): void {
   push(s, heir, { first: newest, last: oldest });
 }
 
-/** Hands on what jobs have cost: one exchange for all that one of them has shipped. */
+/** Sends what is in the outbox: what jobs have cost, one exchange for all that one of them has shipped. */
 export function sendCredits(s: CpuState): void {
-  for (let chain = s.credits.pop(); chain !== undefined; chain = s.credits.pop()) {
-    const owner = responsible(s, {
-      kind: DO_CREDIT,
-      counter: 0,
-      generation: 0,
-      task: chain.task,
-      group: false,
-    });
-    push(s, owner, chain);
-    if (owner === s.index) consumePending(s);
+  const { region, i32 } = s;
+  while (i32[s.outboxAt] !== 0) {
+    let first = i32[s.outboxAt]!;
+    i32[s.outboxAt] = 0; // before it is sent: it must not be sent again by whoever reaps this thread
+    while (first !== 0) {
+      const task = counterWordOf(region, first, O_TASK);
+      let last = first;
+      let next = counterWordOf(region, last, R_NEXT);
+      for (
+        ;
+        next !== 0 && counterWordOf(region, next, O_TASK) === task;
+        next = counterWordOf(region, last, R_NEXT)
+      )
+        last = next;
+      const owner = responsible(s, { kind: DO_CREDIT, counter: 0, generation: 0, task, group: false });
+      push(s, owner, { first, last });
+      if (owner === s.index) consumePending(s);
+      first = next;
+    }
   }
+}
+
+/** What a dead thread was about to send, and the task that it held. */
+export function takeOver(s: CpuState, thread: number): void {
+  const { region, i32 } = s;
+  const at = threadWord(region.layout, thread);
+  const first = i32[at + T_OUTBOX]!;
+  const held = i32[at + T_HELD]!;
+  i32[at + T_OUTBOX] = 0;
+  i32[at + T_HELD] = 0;
+  if (held !== 0) releaseTask(s, held);
+  if (first === 0) return;
+  let last = first;
+  for (let next = first; next !== 0; next = counterWordOf(region, next, R_NEXT)) last = next;
+  setCounterWord(region, last, R_NEXT, i32[s.outboxAt]!);
+  i32[s.outboxAt] = first;
 }
 
 /** Puts a chain of requests on a thread's stack. */

@@ -79,8 +79,8 @@ export function retainTask(region: Region, task: TaskHandle): void {
 }
 
 /**
- * A reference for a caller that knows the task only by what somebody has told it: false if the slot is free or another's
- * by now.
+ * A reference for a caller that knows the task only by what somebody has told it, until `letGo`: false if the slot is free
+ * or another's by now. One at a time.
  */
 export function retainIf(s: CpuState, task: TaskHandle, generation: number): boolean {
   const at = s.region.taskW + (task << 4);
@@ -89,9 +89,17 @@ export function retainIf(s: CpuState, task: TaskHandle, generation: number): boo
     if (refs <= 0) return false;
     if (Atomics.compareExchange(s.i32, at + K_REFS, refs, refs + 1) === refs) break;
   }
+  s.i32[s.heldAt] = task; // whoever reaps this thread lets go of it
   if (Atomics.load(s.i32, at + K_GENERATION) === generation) return true;
-  releaseTask(s, task);
+  letGo(s);
   return false;
+}
+
+/** Drops the reference of `retainIf`. */
+export function letGo(s: CpuState): void {
+  const task = s.i32[s.heldAt]!;
+  s.i32[s.heldAt] = 0;
+  releaseTask(s, task);
 }
 
 /** Frees the slot with the last reference, and then the parent's reference likewise. */

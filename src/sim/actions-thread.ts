@@ -126,7 +126,10 @@ export function reap(machine: Machine, cpu: SimCpu, dead: SimCpu): void {
     core: () => cpu.core.reap(dead.index),
     expected: () => '',
     model: () => {
-      const left = { tasks: tasksOf(machine, dead, true), opened: closedWith(machine, dead, { by: cpu, lost }) };
+      const left = {
+        tasks: tasksOf(machine, dead, true),
+        opened: closedWith(machine, dead, { by: cpu, lost }),
+      };
       machine.model.reap(cpu.model, dead.model, left);
     },
   });
@@ -145,7 +148,11 @@ function tasksOf(machine: Machine, cpu: SimCpu, withRoot: boolean): ModelTask[] 
  * What a thread had open on tasks of others, in the order in which the core closes it. Where there was no slot for the
  * request (of `lost` that had been lost before, more are now) the last ones stay open.
  */
-function closedWith(machine: Machine, dead: SimCpu, { by, lost }: { by: SimCpu; lost: number }): ModelCounter[] {
+function closedWith(
+  machine: Machine,
+  dead: SimCpu,
+  { by, lost }: { by: SimCpu; lost: number },
+): ModelCounter[] {
   const opened = machine.counters
     .filter(({ model }) => model.opener === dead.model && !model.isClosed)
     .sort((a, b) => a.handle - b.handle)

@@ -80,8 +80,8 @@ export const ATTACH_HISTORY: readonly Story[] = [
     edits: [
       {
         file: 'operations.js',
-        from: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context);',
-        to: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context, 2);',
+        from: 'freeCounter(s, counter, home);\n    putContext(s, context);',
+        to: 'freeCounter(s, counter, home);\n    putContext(s, context, 2);',
       },
     ],
     check: (core) => {

@@ -34,8 +34,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'context put twice at close',
     sentence: 'the reference of the task is dropped with that of a counter',
     file: 'operations.js',
-    from: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context);',
-    to: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context);\n    if (contextWordOf(region, context, 0 /* C_REFS */) > 0) putContext(s, context);',
+    from: 'freeCounter(s, counter, home);\n    putContext(s, context);',
+    to: 'freeCounter(s, counter, home);\n    putContext(s, context);\n    if (contextWordOf(region, context, 0 /* C_REFS */) > 0) putContext(s, context);',
   },
   {
     name: 'reference on the parent context forgotten',

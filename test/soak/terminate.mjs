@@ -5,7 +5,14 @@
 // but for those that were in a dead thread's hands: fewer than one in a hundred rounds.
 import fs from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { H_COUNTERS_USED, H_LOST_SLICES, H_TASKS_USED, THREAD_LIVE, T_STATE, threadWord } from '#core/index.js';
+import {
+  H_COUNTERS_USED,
+  H_LOST_SLICES,
+  H_TASKS_USED,
+  THREAD_LIVE,
+  T_STATE,
+  threadWord,
+} from '#core/index.js';
 import { currentTask, openCounter, spawn } from 'taskperf';
 
 const [rounds, seed] = [Number(process.argv[2] ?? 300), Number(process.argv[3] ?? 1)];
@@ -25,7 +32,9 @@ let first;
 await Promise.all(Array.from({ length: AT_ONCE }, lane));
 await settled();
 const last = census();
-console.log(JSON.stringify({ rounds, seconds: Math.round((performance.now() - startedAt) / 1000), first, last }));
+console.log(
+  JSON.stringify({ rounds, seconds: Math.round((performance.now() - startedAt) / 1000), first, last }),
+);
 held.close();
 
 async function lane() {
