@@ -1,10 +1,10 @@
 /**
- * Wakes a thread for what others have asked of it. Under `taskperf stat` every switch is a safepoint. In a program that
- * counts by itself a thread on which nothing is counted has no hook, and comes to none: a message on a BroadcastChannel
- * does. It keeps nothing alive. A blocked thread hears it when it is free again.
+ * Wakes a thread for what others have asked of it. A thread on which one task runs alone switches to none, and one on which
+ * nothing is counted has no hook: neither comes to a safepoint. A message on a BroadcastChannel is one. It keeps nothing
+ * alive. A blocked thread hears it when it is free again.
  */
 import { BroadcastChannel } from 'node:worker_threads';
-import { H_SESSION, K_THREAD, taskWord } from '../core/index.ts';
+import { K_THREAD, taskWord } from '../core/index.ts';
 import type { Cpu } from '../core/index.ts';
 
 const NAME = 'taskperf';
@@ -23,7 +23,7 @@ export class Doorbell {
   /** From now on another thread may know of tasks of this one. */
   listen(): void {
     const cpu = this.#cpu;
-    if (this.#channel !== null || cpu.region.i32[H_SESSION] !== 0) return;
+    if (this.#channel !== null) return;
     const channel = this.#outside(() => new BroadcastChannel(NAME));
     channel.onmessage = (event: unknown): void => {
       if ((event as { data: unknown }).data === cpu.index) cpu.fold();
@@ -35,7 +35,6 @@ export class Doorbell {
   /** Something has been asked of the thread of this task. */
   ring(task: number): void {
     const { region } = this.#cpu;
-    if (region.i32[H_SESSION] !== 0) return;
     this.listen();
     this.#channel!.postMessage(region.i32[taskWord(region.layout, task - 1) + K_THREAD]!);
   }
