@@ -4,17 +4,19 @@
 // now, with the Node that runs this script. Nothing in a block is written by hand.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PAGES = [
   'README.md',
-  ...['doctor', 'exploration', 'simulation', 'stat', 'troubleshooting'].map((name) =>
+  ...['doctor', 'exploration', 'simulation', 'stat', 'top', 'troubleshooting'].map((name) =>
     join('docs', `${name}.md`),
   ),
 ];
@@ -32,6 +34,19 @@ const OUTPUTS = {
   },
   fastify: () => appTable('test/fixtures/apps/fastify.mjs'),
   express: () => appTable('test/fixtures/apps/express5.mjs'),
+  blocked: async () => {
+    const server = 'test/fixtures/programs/blocking-server.mjs';
+    const how = { load: blockingLoad, columns: 100 };
+    const { printed } = await underStat(['-I', '1000', '--stack'], server, how);
+    return printed
+      .split('\n')
+      .filter((line) => /^ (blocked|waits)|^ +(\d.*(GET|loop|task)|at |no stack)/.test(line) || line === '')
+      .filter((line) => !line.endsWith('%'))
+      .join('\n')
+      .replaceAll(/\n{2,}/g, '\n\n')
+      .replaceAll(`${root}/`, '/app/')
+      .replaceAll('file://', '');
+  },
   'job-queue': () => run(['dist/examples/job-queue/main.js']),
   list: () => {
     const groups = ['clock', 'task', 'v8', 'software', 'hardware'];
@@ -39,6 +54,10 @@ const OUTPUTS = {
   },
   doctor: () => `$ taskperf doctor\n${run([taskperf, 'doctor'])}`,
   help: () => run([taskperf, 'stat', '--help']),
+  top: async () =>
+    `$ taskperf top --blocked 20ms\n${await topScreen({ until: /! GET \/report #/, keys: [] })}`,
+  'top-name': () => topScreen({ until: /^ GET \/report$[^]*live tasks/m, keys: ['Enter'] }),
+  'top-help': () => run([taskperf, 'top', '--help']),
   'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
   'sim-coverage': () =>
     `$ node scripts/sim.mjs 1 --runs 500\n${run(['scripts/sim.mjs', '1', '--runs', '500'])}`,
@@ -102,7 +121,7 @@ async function underStat(options, server, { load, columns = 80, env = {} }) {
   const printed = text(stat.stderr);
   let said = '';
   for await (const line of createInterface(stat.stdout)) {
-    const port = /^listening (\d+)$/.exec(line)?.[1];
+    const port = /^listening (\d+)\b/.exec(line)?.[1];
     if (port === undefined) continue;
     said = await load(Number(port));
     stat.kill('SIGTERM');
@@ -110,9 +129,47 @@ async function underStat(options, server, { load, columns = 80, env = {} }) {
   return { printed: await printed, said };
 }
 
+/** The first screen of `taskperf top` on the shop under load that shows what is wanted, after the keys. */
+async function topScreen({ until, keys }) {
+  const directory = mkdtempSync(join(tmpdir(), 'taskperf-docs-'));
+  const socket = `taskperf-docs-${process.pid}`;
+  const tmux = (...args) =>
+    spawnSync('tmux', ['-u', '-f', '/dev/null', '-L', socket, ...args], { encoding: 'utf8' }).stdout;
+  let screen = '';
+  const load = async (port) => {
+    const size = ['-x', '120', '-y', '22'];
+    const top = ['node', taskperf, 'top', '--blocked', '20ms'];
+    tmux('new-session', '-d', '-e', `TASKPERF_DIR=${directory}`, '-c', root, ...size, ...top);
+    const loaded = shopLoad(port);
+    // Two windows, so that the figures are of a server that has been warmed up.
+    await sleep(2500);
+    if (keys.length > 0) tmux('send-keys', ...keys);
+    for (let tries = 0; tries < 50 && !until.test(screen); tries++) {
+      await sleep(100);
+      screen = tmux('capture-pane', '-p');
+    }
+    tmux('kill-server');
+    return await loaded;
+  };
+  await underStat([], shop, { load, env: { TASKPERF_DIR: directory } });
+  rmSync(directory, { recursive: true });
+  return screen.replace(/ +$/gm, '');
+}
+
 async function shopLoad(port) {
   const load = start(['examples/shop/load.mjs', String(port)], {});
   return await text(load.stdout);
+}
+
+/** Routes that block the loop, while others come in. */
+async function blockingLoad(port) {
+  const get = (path) => send({ port, agent: undefined, method: 'GET', path });
+  await get('/fast');
+  const burning = get('/burn?ms=2600');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await Promise.all([burning, ...Array.from({ length: 20 }, () => get('/fast'))]);
+  await get('/exec?ms=400');
+  return '';
 }
 
 /** The same requests in the same order: most succeed, some are refused, unknown or fail on purpose. */

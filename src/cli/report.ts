@@ -43,7 +43,7 @@ export interface Report {
   /** With `by: 'task'` only. */
   readonly tasks: readonly LoggedTask[];
   /** Undefined: not looked for. */
-  readonly blocked?: BlockedReport;
+  readonly blocked?: BlockedReport | undefined;
   /** Sentences for the user: regions that could not be read, processes that switched taskperf off. */
   readonly notes: readonly string[];
 }

@@ -128,7 +128,7 @@ export class CpuState {
   onForeign: ((arrived: readonly CounterHandle[]) => void) | null = null;
 
   /** Scratch of exits (ring.ts). */
-  readonly exitEvent: ExitEvent = { head: 0, word: 0, values: 0, sums: 0, seen: 0 };
+  readonly exitEvent: ExitEvent = { thread: 0, head: 0, word: 0, values: 0, sums: 0, seen: 0 };
   /** The last reading, and what it added, by event. */
   readonly raw: Float64Array = new Float64Array(EVENT_LINES);
   readonly delta: Float64Array = new Float64Array(EVENT_LINES);

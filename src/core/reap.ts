@@ -126,7 +126,7 @@ export function reapThread(s: CpuState, thread: number): void {
   releaseThread(s, thread); // ends the change, too
 }
 
-/** In the ring of the reaper and the totals of the dead: what was used there is booked there. */
+/** In the ring and the totals of the dead: what was used there is booked there. */
 function record(s: CpuState, estate: Estate, context: ContextHandle, chain: readonly CounterHandle[]): void {
   const { task } = estate.contexts.get(context)!;
   const event = beginExit(s, task, context, estate.thread);

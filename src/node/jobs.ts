@@ -68,7 +68,7 @@ export function isReachable(thread: Thread, token: TaskToken): boolean {
  * (what the job does is late work then). Undefined: nothing of it can be counted.
  */
 export function jobFor(thread: Thread, token: TaskToken): { task: Task; isNew: boolean } | undefined {
-  if (!isReachable(thread, token)) return undefined;
+  if (thread.isOff || !isReachable(thread, token)) return undefined;
   const own = ownTask(thread, token);
   if (own !== undefined) return { task: own, isNew: false };
   try {

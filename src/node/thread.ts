@@ -147,13 +147,17 @@ export class Thread implements Scheduler {
     this.#users--;
     if (this.#users > 0 || this.#off) return;
     this.cpu.fold();
-    this.#companion?.uninstall();
     this.ownCounters.close();
-    this.#carrier.uninstall();
-    this.#memory.addon?.uninstall();
-    // Counters of the kernel cost the thread something at every wake-up, whether they are read or not.
-    this.sources.close();
+    this.#stop();
     this.#restIfUnused();
+  }
+
+  /** Takes out all that was installed. Counters of the kernel cost the thread something at every wake-up, read or not. */
+  #stop(): void {
+    this.#companion?.uninstall();
+    this.#carrier.uninstall();
+    this.#addon?.uninstall();
+    this.sources.close();
   }
 
   #restIfUnused(): void {
@@ -319,6 +323,10 @@ export class Thread implements Scheduler {
     this.#carrier.enter(task);
   }
 
+  watchStacks(now: boolean): void {
+    this.#memory.watchStacks(now);
+  }
+
   /** The thread ends: the last slice goes to whoever runs. */
   finish(): void {
     if (this.#users === 0 || this.#off) return;
@@ -330,9 +338,7 @@ export class Thread implements Scheduler {
   shutdown(): void {
     if (this.#off) return;
     this.#off = true;
-    this.#carrier.uninstall();
-    this.#addon?.uninstall();
-    this.sources.close();
+    this.#stop();
     this.cpu.shutdown();
   }
 
@@ -340,9 +346,7 @@ export class Thread implements Scheduler {
   switchOff(error: unknown): void {
     if (this.#off) return;
     this.#memory.noteOff(error instanceof Error ? error.message : String(error));
-    this.#carrier.uninstall();
-    this.#memory.addon?.uninstall();
-    this.sources.close();
+    this.#stop();
     this.#off = true;
   }
 }
