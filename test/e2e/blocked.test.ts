@@ -11,6 +11,7 @@ interface Section {
   startNs: number;
   wallNs: number;
   cpuNs: number | null;
+  parked: boolean | null;
   name: string;
   id: number | null;
   thread: string;
@@ -108,7 +109,11 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
   // What it computed is the task's own CPU time; little else is in its section.
   const task = rowOf(document, 'GET /burn').counters['task-clock']!.value;
   assert.ok(Math.abs(burn!.cpuNs! - task) < 40 * MS, `${burn!.cpuNs} of ${task}`);
-  for (const parked of [park!, exec!]) assert.ok(parked.cpuNs! < 0.2 * parked.wallNs, JSON.stringify(parked));
+  for (const one of [park!, exec!]) {
+    assert.equal(one.parked, true, JSON.stringify(one));
+    assert.ok(one.cpuNs! < 0.2 * one.wallNs, JSON.stringify(one));
+  }
+  assert.equal(burn!.parked, false);
 });
 
 test('blockages shorter than --blocked are in no list', async () => {
