@@ -1,7 +1,7 @@
 /** What stat says of blocked loops: the ten longest blockages, who waited behind whom, and who blocks one now. */
 import { cpuShareText, culpritText } from './blocked.ts';
 import type { BlockageRow, BlockedLog, BlockedNow, WaitRow } from './blocked.ts';
-import { printable } from './reader.ts';
+import { printable } from './printable.ts';
 import type { Stack } from './stacks.ts';
 import { count, inUnit, percent, shorten, time, unitFor } from './units.ts';
 
@@ -111,7 +111,7 @@ export function blockedNowLines(log: BlockedLog): string[] {
   return log.now.flatMap((row) => {
     const where = several ? `${row.thread} of process ${row.pid}` : row.thread;
     const parked = row.isParked === true ? ', parked' : '';
-    const line = `blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`;
+    const line = printable(`blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`);
     return [line, ...stackLines(row.stack)];
   });
 }
@@ -185,7 +185,7 @@ function columns({ titles, title, cells, names }: Lines, width: number): string[
   const widths = titles.map((one, i) => Math.max(one.length, ...cells.map((row) => row[i]!.length)));
   const draw = (row: readonly string[], name: string): string => {
     const left = row.map((cell, i) => cell.padStart(widths[i]!)).join(' '.repeat(GAP));
-    return ` ${left}${' '.repeat(GAP)}${shorten(name, Math.max(8, width - left.length - GAP - 1))}`;
+    return ` ${left}${' '.repeat(GAP)}${shorten(printable(name), Math.max(8, width - left.length - GAP - 1))}`;
   };
   return [draw(titles, title), ...cells.map((row, i) => draw(row, names[i]!))];
 }

@@ -4,7 +4,7 @@ import type { EventInfo } from '../core/events.ts';
 import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
-import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
+import { messageOf, prepareDirectory, regionDirectory } from './directory.ts';
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
@@ -16,10 +16,12 @@ import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
+import { printable } from './printable.ts';
 import { sparePerf } from './reasons.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
+import { removeStale } from './stale.ts';
 import { Stacks } from './stacks.ts';
 import { renderTable } from './table.ts';
 import type { Tally } from './tally.ts';
@@ -140,7 +142,7 @@ function print(
   } else if (report.tally.processes.length > 0 || report.others.rows.length > 0) {
     writeOut(output, renderTable(report, output.style));
   } else {
-    writeOut(output, report.notes.map((note) => `taskperf: ${note}\n`).join(''));
+    writeOut(output, report.notes.map((note) => `taskperf: ${printable(note)}\n`).join(''));
   }
 }
 
@@ -201,7 +203,7 @@ function writeOut(output: Output, text: string): void {
     output.write(text);
   } catch (error) {
     process.stderr.write(
-      `taskperf: cannot write to '${output.name}' (${messageOf(error)}); nothing more was written\n`,
+      `taskperf: cannot write to '${printable(output.name)}' (${messageOf(error)}); nothing more was written\n`,
     );
   }
 }
