@@ -27,7 +27,7 @@ function made(t: TestContext, prepare: (region: Fabricated) => void = () => unde
   region.i32[L.H_STATE] = L.PROCESS_RUNNING;
   prepare(region);
   const file = path.join(directory, String(process.pid));
-  const write = (): void => fs.writeFileSync(file, region.bytes);
+  const write = (): void => fs.writeFileSync(file, region.bytes, { mode: 0o600 });
   write();
   const observer = new Observer({ title: 'test', pids: [], files: () => [file] });
   t.after(() => observer.close());
