@@ -146,9 +146,8 @@ function longestLines({ log, startNs }: BlockedReport, width: number): string[] 
     const where = several ? ` on ${row.thread} of process ${row.pid}` : ` on ${row.thread}`;
     return culpritText(row) + (threads.size > 1 ? where : '') + (row.untilEnd ? ', until the end' : '');
   });
-  const head =
-    ` event loops were blocked ${count(totals.count)} ${totals.count === 1 ? 'time' : 'times'} for ` +
-    `${time(limitNs)} or more, ${time(totals.ns)} together; the longest, and by whom:`;
+  const times = `${count(totals.count)} ${totals.count === 1 ? 'time' : 'times'}`;
+  const head = ` blocked for ${time(limitNs)} or more: ${times}, ${time(totals.ns)} together`;
   const lines = columns({ titles, cells, names, title: 'blocked by' }, width);
   const withStacks = shown.flatMap((row, i) => [
     lines[i + 1]!,

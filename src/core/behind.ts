@@ -99,6 +99,7 @@ export function waitPairsOf({ i32, f64 }: SlotCopy): WaitPair[] {
  */
 export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: number): void {
   const { f64, i32, behindAt } = s;
+  if (task === s.root) return; // code of no task
   const left = f64[s.taskLeftAt + (task << 3)]!;
   const end = i32[(behindAt << 1) + B_SLICES]!;
   const isNew = left === f64[s.taskStartAt + (task << 3)];
