@@ -31,6 +31,9 @@ export const H_F64_OWNER_TASK: number = 24;
 /** UTF-8, zero-terminated: the name of the task that started this process. */
 export const H_BYTE_OWNER: number = 288;
 export const H_BYTE_OWNER_SIZE: number = 120;
+/** UTF-8, zero-terminated: what the process runs, "server.mjs", "server.mjs worker 2". */
+export const H_BYTE_SCRIPT: number = 424;
+export const H_BYTE_SCRIPT_SIZE: number = 88;
 
 export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
@@ -52,6 +55,7 @@ export const T_BYTE_BEHIND_SIZE: number = 4096;
 
 assert(H_F64_SWITCH_COST < H_F64_PROCESS_START, 'the doubles of the header do not overlap');
 assert(H_BYTE_NODE + H_BYTE_NODE_SIZE <= H_BYTE_OWNER, 'the owner comes after the version of Node');
-assert(H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_BYTE_MESSAGE, 'the owner ends before the message');
+assert(H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_BYTE_SCRIPT, 'the script comes after the owner');
+assert(H_BYTE_SCRIPT + H_BYTE_SCRIPT_SIZE <= H_BYTE_MESSAGE, 'the script ends before the message');
 assert(T_BYTE_SWITCHES + T_BYTE_SWITCHES_SIZE <= T_BYTE_BLOCKAGES, 'the areas of a thread do not overlap');
 assert(T_BYTE_BEHIND + T_BYTE_BEHIND_SIZE === THREAD_BYTES, 'a thread slot is full');

@@ -22,13 +22,15 @@ import {
   TASK_CLOCK,
   TaskperfError,
   assert,
+  describeProcess,
   layoutOf,
   threadF64,
 } from '../core/index.ts';
-import type { Capacities } from '../core/index.ts';
+import type { Capacities, Owner } from '../core/index.ts';
 import type { Addon } from './addon.ts';
 import { Flusher } from './flusher.ts';
 import { monotonicNs } from './js-clock-pmu.ts';
+import { scriptOfProcess } from './script.ts';
 
 export interface RegionOptions {
   readonly addon: Addon | null;
@@ -36,6 +38,8 @@ export interface RegionOptions {
   readonly directory: string | null;
   /** Pid of the tool that asked, 0 if none. */
   readonly session: number;
+  /** The task that started this process. */
+  readonly owner?: Owner | null;
 }
 
 /** A region that only this thread looks at. */
@@ -111,13 +115,15 @@ export class ProcessRegion {
 }
 
 function format(buffer: ArrayBufferLike, capacities: Capacities, options: RegionOptions): Region {
-  return Region.format(buffer, capacities, {
+  const region = Region.format(buffer, capacities, {
     pid: process.pid,
     session: options.session,
     nodeVersion: process.version,
     startEpochMs: Date.now(),
     startMono: monotonicNs(),
   });
+  if (options.directory !== null) describeProcess(region, scriptOfProcess(), options.owner ?? null);
+  return region;
 }
 
 /** Without the addon threads share no memory: each has a file of its own. */
