@@ -20,6 +20,8 @@ export interface Line {
   readonly values: Float64Array;
   /** The values scaled, where they are to be (scaling.ts). */
   readonly shown: Float64Array;
+  /** What metrics are made of, where that is not `values`. */
+  readonly measured?: Float64Array;
 }
 
 export interface Column {

@@ -6,11 +6,15 @@
 import type { EventInfo } from '../core/events.ts';
 import { rowMetrics, wholeMetrics } from './metric-values.ts';
 import type { MetricJson } from './metric-values.ts';
+import { processesJson } from './process-document.ts';
+import type { ProcessJson } from './process-document.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
 import type { By, Losses } from './tally.ts';
+import { valuesJson } from './values-json.ts';
+import type { ValuesJson } from './values-json.ts';
 
 export interface PerTaskJson {
   readonly min: number;
@@ -30,13 +34,12 @@ export interface CounterJson {
   readonly perTask: PerTaskJson | null;
 }
 
-/** null: it never had its turn on the PMU while this ran. */
-export type ValuesJson = Readonly<Record<string, { readonly value: number | null }>>;
-
 export interface TaskJson {
   readonly name: string;
   /** With --by task only. */
   readonly id?: number;
+  /** Pid, where the row is of one process. */
+  readonly process?: number;
   readonly count: number;
   readonly live: number;
   readonly counters: Readonly<Record<string, CounterJson>>;
@@ -63,7 +66,8 @@ export interface StatJson {
     /** The part of the time in which it was counted: below 1 when events took turns on the PMU. */
     readonly countedShare: number;
   }[];
-  readonly processes: readonly { readonly pid: number; readonly node: string; readonly exited: boolean }[];
+  /** All of the command; their sum is that of `threads`. */
+  readonly processes: readonly ProcessJson[];
   readonly threads: readonly {
     readonly id: number;
     readonly name: string;
@@ -118,7 +122,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     events: states.map(({ event, kind, supported, reason, share }) => {
       return { name: event.name, unit: event.unit, kind, supported, reason, countedShare: share };
     }),
-    processes: tally.processes.map(({ pid, node, exited }) => ({ pid, node, exited })),
+    processes: processesJson(report, additive),
     threads: [
       ...tally.threads.map(({ id, name, pid, total }) => {
         return { id, name, pid, javascript: true, counters: shown(total) };
@@ -142,12 +146,6 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     notes: report.notes,
     ...(intervals === undefined ? {} : { intervals }),
   };
-}
-
-/** The values of the given events, by name. */
-export function valuesJson(events: readonly EventInfo[], values: Float64Array): ValuesJson {
-  const shown = (value: number): number | null => (Number.isNaN(value) ? null : value);
-  return Object.fromEntries(events.map((event) => [event.name, { value: shown(values[event.id]!) }]));
 }
 
 /** Threads' total minus tasks and system rows, of what was counted: events that take turns are not scaled here. */
@@ -206,6 +204,7 @@ function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit
   return {
     name: row.name,
     ...(row.id === undefined ? {} : { id: row.id }),
+    ...(row.pid === undefined ? {} : { process: row.pid }),
     count: row.count,
     live: row.live,
     counters: Object.fromEntries(counters),

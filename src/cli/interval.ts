@@ -4,7 +4,6 @@ import { TASK_CLOCK } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import type { Collector, Spread } from './collector.ts';
 import { columnUnit } from './columns.ts';
-import { valuesJson } from './document.ts';
 import type { IntervalJson } from './document.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
@@ -16,6 +15,7 @@ import type { Scaling } from './scaling.ts';
 import type { Style } from './table.ts';
 import type { Row, Tally } from './tally.ts';
 import { count, inUnit, percent, shorten, unitFor } from './units.ts';
+import { valuesJson } from './values-json.ts';
 
 /** Entries kept for the document; later intervals are counted only. */
 export const INTERVALS_MAX: number = 10_000;

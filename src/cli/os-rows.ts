@@ -26,6 +26,14 @@ export interface OtherRow {
   readonly values: Float64Array;
 }
 
+export interface SeenProcess {
+  readonly pid: number;
+  /** Of its first thread, at most 15 bytes. */
+  readonly name: string;
+  readonly isNode: boolean;
+  readonly rows: readonly OtherRow[];
+}
+
 export interface Others {
   /** Most costly first. */
   readonly rows: readonly OtherRow[];
@@ -34,6 +42,10 @@ export interface Others {
   readonly lines: readonly number[];
   /** How far each event can be trusted where no region counts it, by line. */
   readonly states: ReadonlyMap<number, EventState>;
+  /** Each process that was seen, with what of it is in no region; in the order of their ends. */
+  readonly seen: readonly SeenProcess[];
+  /** What belongs to none of them. */
+  readonly unplaced: Float64Array;
   /** Processes seen that made no region. */
   readonly processes: number;
   /** One of them is Node.js. */
@@ -46,6 +58,8 @@ export const NO_OTHERS: Others = {
   threads: [],
   lines: [],
   states: new Map(),
+  seen: [],
+  unplaced: new Float64Array(EVENT_LINES),
   processes: 0,
   hasUncountedNode: false,
   notes: [],
@@ -71,7 +85,8 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
   if (!os.isVisible) return { ...NO_OTHERS, notes: hiddenNotes() };
   const states = statesOf(os, context.events);
   const lines = [...states].filter(([, state]) => state.supported).map(([line]) => line);
-  const seen = os.ended.flatMap((one) => partsOf(one, { os, tally, by: context.by, lines }));
+  const ofEach = os.ended.map((one) => partsOf(one, { os, tally, by: context.by, lines }));
+  const seen = ofEach.flat();
   const left = leftOf(os, tally, seen);
   const values = left.map((value) => Math.max(0, value));
   const rest = { row: REST, pid: context.command, tid: 0, thread: REST, values };
@@ -83,6 +98,10 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
     threads: threadsOf(parts),
     lines,
     states,
+    seen: os.ended.map((one, i) => {
+      return { pid: one.pid, name: one.name, isNode: one.isNode, rows: rowsOf(ofEach[i]!) };
+    }),
+    unplaced: values,
     processes: others.length,
     hasUncountedNode: others.some((one) => one.isNode),
     notes: notesOf(os, left[TASK_CLOCK]!),

@@ -243,6 +243,6 @@ function textOf(bytes: Uint8Array, at: number, size: number): string {
 }
 
 /** Names come from request paths: what a client sent must not move the cursor of whoever reads the table. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD');
 }

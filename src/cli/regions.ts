@@ -203,7 +203,8 @@ export class RegionSession {
     const { reader, log } = region;
     this.#drain(region);
     this.#addTo(this.#ended, region);
-    if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
+    const pid = this.#pidOf(region) ?? region.innerPid;
+    if (log !== undefined) this.#tasks.push(...log.tasks(pid, (name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
     if (off !== undefined)
       this.notes.push(`taskperf switched itself off in process ${region.pid ?? region.innerPid}: ${off}`);

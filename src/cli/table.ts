@@ -5,7 +5,8 @@
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
 import { footerLines } from './footer.ts';
-import { rowsOf, sumOf, systemRows } from './report.ts';
+import { processLines } from './process-table.ts';
+import { mergedRow, rowsOf, sumOf, systemRows } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import { count, shorten } from './units.ts';
@@ -21,32 +22,53 @@ export const ROWS_MAX: number = 50;
 const NAME_WIDTH_MIN = 22;
 const NAME_WIDTH_MAX = 60;
 const GAP = 2;
+/** A line between the header and the total. */
+export interface BodyLine {
+  readonly line: Line;
+  readonly look: 'task' | 'system' | 'process';
+}
+
 /** The whole table, ending in a newline. */
 export function renderTable(report: Report, style: Style): string {
   const rows = rowsOf(report);
-  const tasks = rows.slice(0, ROWS_MAX).map((row) => taskLine(labelOf(row), row, report));
-  const system = systemLines(report);
-  const hidden = rows.slice(ROWS_MAX);
-  if (hidden.length > 0) tasks.push(restLine(hidden, report));
-  const total = totalLine(report);
-
-  const columns = columnsOf(report, rows, [...tasks, ...system, total]);
-  const fitted = fit(columns, [...tasks, ...system, total], style.width);
+  const isByProcess = report.by === 'process' && report.tally.processes.length > 0;
+  const toLine = (name: string, row: ReportRow): Line => taskLine(name, row, report);
+  const body = isByProcess ? processLines(report, toLine) : bodyLines(report, rows);
+  const lines = [...body.map(({ line }) => line), totalLine(report)];
+  const columns = columnsOf(report, rows, lines);
+  const fitted = fit(columns, lines, style.width);
   const draw = (line: Line): string => drawLine(line, fitted).trimEnd();
   const paint = painter(style.color);
+  const plain = (text: string): string => text;
+  const looks = { task: plain, system: paint.dim, process: paint.bold };
+  const tasks = isByProcess ? body.length : body.filter(({ look }) => look === 'task').length;
+  const drawn = body.map(({ line, look }) => looks[look](draw(line)));
   const sections = [
     paint.bold(shorten(titleOf(report), style.width)),
     paint.dim(shorten(legendOf(report, rows), style.width)),
     '',
     paint.bold(drawHeader(fitted)),
-    ...tasks.map(draw),
-    ...(tasks.length === 0 ? [] : ['']),
-    ...system.map((line) => paint.dim(draw(line))),
-    draw(total),
+    ...drawn.slice(0, tasks),
+    ...(tasks === 0 ? [] : ['']),
+    ...drawn.slice(tasks),
+    draw(totalLine(report)),
     '',
     ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(line, style.width)),
   ];
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+function bodyLines(report: Report, rows: readonly ReportRow[]): BodyLine[] {
+  const tasks = rows.slice(0, ROWS_MAX).map((row) => taskLine(labelOf(row), row, report));
+  const hidden = rows.slice(ROWS_MAX);
+  if (hidden.length > 0) {
+    const rest = mergedRow(`… ${count(hidden.length)} more`, hidden);
+    tasks.push(taskLine(rest.name, rest, report));
+  }
+  return [
+    ...tasks.map((line): BodyLine => ({ line, look: 'task' })),
+    ...systemLines(report).map((line): BodyLine => ({ line, look: 'system' })),
+  ];
 }
 
 function systemLines(report: Report): Line[] {
@@ -79,30 +101,16 @@ function titleOf({ command, by, tally }: Report): string {
 function legendOf(report: Report, rows: readonly ReportRow[]): string {
   if (report.tally.processes.length === 0) return ' CPU is task-clock';
   if (report.by === 'task') return ' CPU is task-clock; every row is one task';
-  return showsSums(report, rows)
-    ? ' CPU is task-clock; no task has ended, so the columns after share are sums'
+  if (showsSums(report, rows))
+    return ' CPU is task-clock; no task has ended, so the columns after share are sums';
+  return report.by === 'process'
+    ? ' CPU is task-clock, of a process all of it; columns after share are per task'
     : ' CPU is task-clock; the columns after share are per task';
 }
 
 function labelOf(row: ReportRow): string {
   if (row.id !== undefined) return `${row.name} #${row.id}`;
   return row.live > 0 ? `${row.name} (${count(row.live)} live)` : row.name;
-}
-
-function restLine(hidden: readonly ReportRow[], report: Report): Line {
-  const tasks = hidden.reduce((sum, row) => sum + row.count, 0);
-  const merged = {
-    name: `… ${count(hidden.length)} more`,
-    id: undefined,
-    count: tasks,
-    live: hidden.reduce((sum, row) => sum + row.live, 0),
-    values: sumOf(hidden.map((row) => row.values)),
-    exited: sumOf(hidden.map((row) => row.exited)),
-    enabledNs: 0,
-    runningNs: 0,
-    spread: (): undefined => undefined,
-  };
-  return taskLine(merged.name, merged, report);
 }
 
 // ---- fitting ----------------------------------------------------------------------------------------------------------

@@ -34,14 +34,18 @@ import {
   T_SEQ,
   T_TID,
 } from '../core/layout.ts';
+import { ownerIn, scriptIn } from '../core/owner.ts';
+import type { Owner } from '../core/owner.ts';
 import { visitLiveTasks } from './live.ts';
-import { threadName } from './reader.ts';
+import { printable, threadName } from './reader.ts';
 import type { EventRow, RegionReader, Words } from './reader.ts';
 
 /** One row of the table; values by event line. */
 export interface Row {
   readonly key: string;
   readonly name: string;
+  /** The process, where a row is of one. */
+  readonly pid: number | undefined;
   /** Tasks that exited. */
   count: number;
   /** Tasks still alive. */
@@ -73,6 +77,12 @@ export interface ThreadBooks {
 /** One Node.js process of the command. */
 export interface ProcessFacts {
   readonly pid: number;
+  /** What it calls itself, in its own pid namespace. */
+  readonly innerPid: number;
+  /** What it runs, as it says. */
+  readonly script: string;
+  /** The task that started it. */
+  readonly owner: Owner | null;
   readonly node: string;
   readonly exited: boolean;
   /** Bit per event: counted, estimated. */
@@ -96,7 +106,14 @@ export interface Losses {
   events: number;
 }
 
-export type By = 'name' | 'task' | 'thread';
+/** Where a task of a region has its row. */
+interface RowContext {
+  readonly by: By;
+  readonly pid: number;
+  readonly slot: Words | undefined;
+}
+
+export type By = 'name' | 'task' | 'thread' | 'process';
 
 export class Tally {
   readonly rows: Map<string, Row> = new Map();
@@ -117,11 +134,11 @@ export class Tally {
       if (slot === undefined) continue;
       slots.set(index, slot);
       inRows.set(index, new Float64Array(EVENT_LINES));
-      this.#addTotals(reader, index, { slot, by, sums: inRows.get(index)! });
+      this.#addTotals(reader, index, { slot, by, pid, sums: inRows.get(index)! });
     }
     visitLiveTasks(reader, nowNs, (task) => {
       const slot = slots.get(task.thread);
-      const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
+      const row = this.#rowOf(reader, { by, pid, slot }, task.name);
       row.live++;
       row.liveEnabledNs += task.enabledNs;
       row.liveRunningNs += task.runningNs;
@@ -150,12 +167,18 @@ export class Tally {
     }
   }
 
-  row(key: string, name: string): Row {
+  #rowOf(reader: RegionReader, { by, pid, slot }: RowContext, name: number): Row {
+    const isOfOne = by === 'process' || by === 'thread';
+    const key = keyOf(reader, by, name, slot);
+    return this.row(key, displayName(reader, by, name, slot), isOfOne ? pid : undefined);
+  }
+
+  row(key: string, name: string, pid?: number): Row {
     let row = this.rows.get(key);
     if (row === undefined) {
       const exited = new Float64Array(EVENT_LINES);
       const values = new Float64Array(EVENT_LINES);
-      row = { key, name, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
+      row = { key, name, pid, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
       this.rows.set(key, row);
     }
     return row;
@@ -172,7 +195,7 @@ export class Tally {
   /** Adds another tally: processes that ended earlier. */
   merge(other: Tally): void {
     for (const from of other.rows.values()) {
-      const row = this.row(from.key, from.name);
+      const row = this.row(from.key, from.name, from.pid);
       row.count += from.count;
       row.live += from.live;
       row.liveEnabledNs += from.liveEnabledNs;
@@ -185,14 +208,14 @@ export class Tally {
     for (const kind of Object.keys(this.lost) as (keyof Losses)[]) this.lost[kind] += other.lost[kind];
   }
 
-  #addTotals(reader: RegionReader, thread: number, into: { slot: Words; by: By; sums: Float64Array }): void {
-    const { slot, by, sums } = into;
+  #addTotals(reader: RegionReader, thread: number, into: RowContext & { sums: Float64Array }): void {
+    const { sums } = into;
     const totals = reader.nameTotals(thread);
     for (let name = 0; name < reader.namesUsed; name++) {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
       if (exits === 0) continue;
-      const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
+      const row = this.#rowOf(reader, into, name);
       row.count += exits;
       addTo(row.exited, totals, at + NT_F64_SUM);
       addTo(row.values, totals, at + NT_F64_SUM);
@@ -208,8 +231,12 @@ export class Tally {
     this.lost.names += words[H_LOST_NAMES]!;
     this.lost.slices += words[H_LOST_SLICES]!;
     this.lost.threads += words[H_LOST_THREADS]!;
+    const owner = ownerIn(reader.header);
     this.processes.push({
       pid,
+      innerPid: words[H_PID]!,
+      script: printable(scriptIn(reader.header)),
+      owner: owner && { ...owner, name: printable(owner.name) },
       node: reader.nodeVersion,
       exited: words[H_STATE] === PROCESS_EXITED,
       eventBits: words[H_EVENTS]!,
@@ -232,8 +259,9 @@ function eventRows(reader: RegionReader): Map<number, EventRow> {
 
 /** The row an event of this name on this thread belongs to. */
 export function keyOf(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
-  if (by !== 'thread') return reader.name(name);
-  return `${reader.header.i32[H_PID]}/${slot?.i32[T_ID] ?? '?'}`;
+  const pid = reader.header.i32[H_PID];
+  if (by === 'process') return `${pid}/${reader.name(name)}`;
+  return by === 'thread' ? `${pid}/${slot?.i32[T_ID] ?? '?'}` : reader.name(name);
 }
 
 function displayName(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {

@@ -28,6 +28,8 @@ export interface CounterValue {
 }
 export interface Row {
   name: string;
+  /** With --by process. */
+  process?: number;
   count: number;
   live: number;
   counters: Record<string, CounterValue>;
@@ -37,6 +39,15 @@ export interface Document {
   command: string[];
   exit: { code: number | null; signal: string | null };
   events: { name: string; kind: string; supported: boolean; reason: string | null }[];
+  pid: number;
+  processes: {
+    pid: number;
+    name: string;
+    node: string | null;
+    exited: boolean | null;
+    counters: Record<string, { value: number }>;
+    system?: { name: string; counters: Record<string, { value: number }> }[];
+  }[];
   threads: {
     id: number;
     name: string;
