@@ -4,10 +4,13 @@
  * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
  */
 import type { EventInfo } from '../core/events.ts';
+import { childrenOf } from './children.ts';
+import type { Children } from './children.ts';
 import { rowMetrics, wholeMetrics } from './metric-values.ts';
 import type { MetricJson } from './metric-values.ts';
 import { processesJson } from './process-document.ts';
 import type { ProcessJson } from './process-document.ts';
+import { allProcesses } from './process-rows.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValues, scalingOf } from './scaling.ts';
@@ -45,6 +48,8 @@ export interface TaskJson {
   readonly counters: Readonly<Record<string, CounterJson>>;
   /** By name; null: not supported here, not counted while the row's tasks ran, or nothing to divide by. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** What processes used that these tasks started: no part of `counters`. */
+  readonly children?: { readonly processes: number; readonly counters: ValuesJson };
 }
 
 export interface StatJson {
@@ -109,6 +114,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const everywhere = additive.filter((event) => report.others.lines.includes(event.id));
   const scaling = scalingOf(tally.processes);
   const metricsOfRow = rowMetrics(report);
+  const children = childrenOf(report, allProcesses(report));
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
   return {
     schema: 'taskperf.stat/1',
@@ -134,6 +140,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     tasks: rows.map((row) => ({
       ...taskJson(row, { events, counted: new Set(counted), scaling }),
       metrics: metricsOfRow(row),
+      ...childrenJson(children(row), additive),
     })),
     system: systemRows(report).map((row) => {
       const isOther = report.others.rows.includes(row);
@@ -175,6 +182,15 @@ export function imbalances(report: Report): string[] {
     );
 }
 
+function childrenJson(
+  children: Children | undefined,
+  additive: readonly EventInfo[],
+): Pick<TaskJson, 'children'> {
+  if (children === undefined) return {};
+  const { processes, shown } = children;
+  return { children: { processes, counters: valuesJson(additive, shown) } };
+}
+
 function nodeOf({ tally, pid }: Report): string | null {
   const own = tally.processes.find((one) => one.pid === pid) ?? tally.processes[0];
   return own?.node ?? null;
@@ -189,7 +205,10 @@ interface Selection {
 
 const NOT_COUNTED: CounterJson = { value: null, enabledNs: 0, runningNs: 0, perTask: null };
 
-function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit<TaskJson, 'metrics'> {
+function taskJson(
+  row: ReportRow,
+  { events, counted, scaling }: Selection,
+): Omit<TaskJson, 'metrics' | 'children'> {
   const values = scaledValues(row.values, scaling);
   const exited = scaledValues(row.exited, scaling);
   const counters = events.map((event): [string, CounterJson] => {

@@ -1,5 +1,8 @@
 /** One process of the command and its threads, as the tool sees them from outside, look by look. */
+import path from 'node:path';
 import { TASK_CLOCK } from '../core/events.ts';
+import { OWNER_VARIABLE, parseOwner } from '../core/owner.ts';
+import type { Owner } from '../core/owner.ts';
 import { ThreadClock } from './os-counter.ts';
 import type { Kernel } from './os-counter.ts';
 import { EventCounters } from './os-events.ts';
@@ -7,6 +10,8 @@ import type { EventOpener, OsEvent } from './os-events.ts';
 import {
   childrenFile,
   childrenIn,
+  commandOf,
+  givenTo,
   ignoresChildrenIn,
   innerIdOf,
   nameOf,
@@ -17,6 +22,7 @@ import {
   threadsOf,
 } from './os-proc.ts';
 import type { ProcFile } from './os-proc.ts';
+import { printable } from './reader.ts';
 
 /** What all of them share. */
 export interface Counting {
@@ -129,6 +135,10 @@ export class OsProcess {
   readonly ended: OsThread[] = [];
   /** File name of the program, '' when it is hidden from us. */
   program = '';
+  /** The script of Node.js, '' where it runs none or is something else. */
+  script = '';
+  /** The task that started it, as its environment says. */
+  owner: Owner | null = null;
   /** Who is told what it used when it ends; undefined when its parent has gone or was never seen. */
   parent: OsProcess | undefined;
   /** A region was found to be of it. */
@@ -190,7 +200,7 @@ export class OsProcess {
     const wholeNs = this.#counting.kernel.processCpuNs(this.pid);
     const tids = threadsOf(this.pid);
     if (this.#looks === 0) this.#first.innerTid = innerIdOf(this.pid, this.pid);
-    if (isRenameLook(this.#looks++)) this.program = programOf(this.pid) || this.program;
+    if (isRenameLook(this.#looks++)) this.#identify();
     for (const tid of tids ?? []) if (!this.threads.has(tid)) this.#add(tid);
     const present = new Set(tids);
     const { isNode } = this;
@@ -201,6 +211,14 @@ export class OsProcess {
     }
     if (wholeNs !== undefined) this.unseenNs = Math.max(this.unseenNs, wholeNs - liveNs - this.#endedNs);
     return this.threads.size > 0;
+  }
+
+  /** An execve changes all of this. */
+  #identify(): void {
+    const { pid } = this;
+    this.program = programOf(pid) || this.program;
+    if (this.isNode) this.script = scriptIn(commandOf(pid)) || this.script;
+    this.owner = parseOwner(givenTo(pid, OWNER_VARIABLE)) ?? this.owner;
   }
 
   /** The thread that calls itself so. */
@@ -248,6 +266,11 @@ export class OsProcess {
     this.threads.delete(thread.tid);
     this.ended.push(thread);
   }
+}
+
+/** The first word after the program that is no option. */
+function scriptIn([, ...words]: readonly string[]): string {
+  return printable(path.basename(words.find((word) => !word.startsWith('-')) ?? ''));
 }
 
 /** Threads name themselves when they have begun, and an execve renames: look 0, 1, 2, 4, 8 … asks again. */

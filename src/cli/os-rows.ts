@@ -6,6 +6,7 @@ import { TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import type { EventState } from './event-state.ts';
+import type { Owner } from '../core/owner.ts';
 import { partsOf } from './os-parts.ts';
 import type { Part } from './os-parts.ts';
 import type { OsThreads } from './os-threads.ts';
@@ -31,6 +32,9 @@ export interface SeenProcess {
   /** Of its first thread, at most 15 bytes. */
   readonly name: string;
   readonly isNode: boolean;
+  /** As in OsProcess. */
+  readonly script: string;
+  readonly owner: Owner | null;
   readonly rows: readonly OtherRow[];
 }
 
@@ -50,6 +54,8 @@ export interface Others {
   readonly processes: number;
   /** One of them is Node.js. */
   readonly hasUncountedNode: boolean;
+  /** How many of those that ran for long enough to have made one. */
+  readonly uncountedNode: number;
   readonly notes: readonly string[];
 }
 
@@ -62,6 +68,7 @@ export const NO_OTHERS: Others = {
   unplaced: new Float64Array(EVENT_LINES),
   processes: 0,
   hasUncountedNode: false,
+  uncountedNode: 0,
   notes: [],
 };
 
@@ -78,6 +85,8 @@ const LISTED_MAX = 1000;
 const NOTED_SHARE = 0.01;
 /** The least that it must lack: readings of running threads are apart by less. */
 const NOTED_NS = 5e6;
+/** CPU time in which Node.js has started and would have loaded us: `node --version` does not. */
+const NODE_START_NS = 100e6;
 const REST = '(short-lived threads)';
 
 /** After `os.stop()`. */
@@ -98,12 +107,13 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
     threads: threadsOf(parts),
     lines,
     states,
-    seen: os.ended.map((one, i) => {
-      return { pid: one.pid, name: one.name, isNode: one.isNode, rows: rowsOf(ofEach[i]!) };
+    seen: os.ended.map(({ pid, name, isNode, script, owner }, i) => {
+      return { pid, name, isNode, script, owner, rows: rowsOf(ofEach[i]!) };
     }),
     unplaced: values,
     processes: others.length,
     hasUncountedNode: others.some((one) => one.isNode),
+    uncountedNode: others.filter((one) => one.isNode && one.cpuNs() > NODE_START_NS).length,
     notes: notesOf(os, left[TASK_CLOCK]!),
   };
 }

@@ -1,5 +1,6 @@
 /** The entries of `processes` in the document. */
 import type { EventInfo } from '../core/events.ts';
+import { NO_TASK } from '../core/owner.ts';
 import { processRows } from './process-rows.ts';
 import type { ProcessRows } from './process-rows.ts';
 import type { Report } from './report.ts';
@@ -15,6 +16,8 @@ export interface ProcessJson {
   readonly node: string | null;
   /** false: it was killed; null: not known, it is not Node.js. */
   readonly exited: boolean | null;
+  /** The task that started it: its name, its number and its process; null: no task, or it is not known. */
+  readonly owner: { readonly pid: number; readonly task: string; readonly id: number | null } | null;
   /** All that the process used. */
   readonly counters: ValuesJson;
   /** With --by process only. */
@@ -26,9 +29,15 @@ export function processesJson(report: Report, additive: readonly EventInfo[]): P
   return processRows(report).map((one) => {
     const { pid, name, node, exited, shown } = one;
     const counters = valuesJson(node === null ? everywhere : additive, shown);
-    if (report.by !== 'process') return { pid, name, node, exited, counters };
-    return { pid, name, node, exited, counters, system: systemOf(one, report, { additive, everywhere }) };
+    const entry = { pid, name, node, exited, owner: ownerJson(one), counters };
+    return report.by !== 'process'
+      ? entry
+      : { ...entry, system: systemOf(one, report, { additive, everywhere }) };
   });
+}
+
+function ownerJson({ owner }: ProcessRows): ProcessJson['owner'] {
+  return owner && { pid: owner.pid, task: owner.name, id: owner.task === NO_TASK ? null : owner.task };
 }
 
 function systemOf(

@@ -39,8 +39,20 @@ export const UNPLACED_PID: number = 0;
 /** Processes listed, the most costly; the others are one entry. */
 const LISTED_MAX = 1000;
 
-/** Most costly first; what is in none of them comes last. */
+/** As many as are listed, and what is in none of them last. */
 export function processRows(report: Report): ProcessRows[] {
+  const rows = allProcesses(report);
+  const listed = rows.slice(0, LISTED_MAX);
+  const rest = rows.slice(LISTED_MAX);
+  if (rest.length > 0) listed.push(merged(rest, '(processes not listed)'));
+  const { unplaced } = report.others;
+  if (unplaced.some((value) => value > 0))
+    listed.push(lineOf({ name: '(short-lived threads)', values: unplaced }));
+  return listed;
+}
+
+/** Most costly first. */
+export function allProcesses(report: Report): ProcessRows[] {
   const { tally, others } = report;
   const tasks = groupBy(report.by === 'process' ? rowsOf(report) : [], (row) => row.pid!);
   const books = groupBy(tally.threads, (thread) => thread.pid);
@@ -55,13 +67,7 @@ export function processRows(report: Report): ProcessRows[] {
       tasks: tasks.get(pid) ?? [],
     }),
   );
-  rows.sort((a, b) => b.values[TASK_CLOCK]! - a.values[TASK_CLOCK]!);
-  const listed = rows.slice(0, LISTED_MAX);
-  const rest = rows.slice(LISTED_MAX);
-  if (rest.length > 0) listed.push(merged(rest, '(processes not listed)'));
-  const unplaced = { name: '(short-lived threads)', values: others.unplaced };
-  if (others.unplaced.some((value) => value > 0)) listed.push(lineOf(unplaced));
-  return listed;
+  return rows.sort((a, b) => b.values[TASK_CLOCK]! - a.values[TASK_CLOCK]!);
 }
 
 interface Material {
@@ -71,7 +77,11 @@ interface Material {
   readonly tasks: readonly ReportRow[];
 }
 
-function rowsOfOne(pid: number, { tally }: Report, { facts, books, seen, tasks }: Material): ProcessRows {
+function rowsOfOne(
+  pid: number,
+  { tally, owners }: Report,
+  { facts, books, seen, tasks }: Material,
+): ProcessRows {
   const own = sumOf(books.map((thread) => thread.total));
   const outside = seen.flatMap((one) => one.rows).filter(isUsed);
   const inside = [
@@ -86,7 +96,7 @@ function rowsOfOne(pid: number, { tally }: Report, { facts, books, seen, tasks }
     name: nameOf(facts, seen),
     node: facts?.node ?? null,
     exited: facts?.exited ?? null,
-    owner: facts?.owner ?? null,
+    owner: owners.get(pid) ?? null,
     tasks,
     system: [...inside, ...outside],
     systemOwn: inside.length,
@@ -97,9 +107,8 @@ function rowsOfOne(pid: number, { tally }: Report, { facts, books, seen, tasks }
 }
 
 function nameOf(facts: ProcessFacts | undefined, seen: readonly SeenProcess[]): string {
-  const script = facts?.script ?? '';
-  if (script !== '') return script;
-  return seen.at(-1)?.name || 'node';
+  const last = seen.at(-1);
+  return facts?.script || last?.script || last?.name || 'node';
 }
 
 function isUsed({ values }: OtherRow): boolean {

@@ -10,38 +10,37 @@ import type { ProcessRows } from './process-rows.ts';
 import { mergedRow, sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
-import type { BodyLine } from './table.ts';
+import type { BodyLine, TaskLines } from './table.ts';
 import { count } from './units.ts';
 
 /** Processes and, of each, names shown; the others are summed up. */
 const PROCESSES_MAX = 50;
 const NAMES_MAX = 10;
+/** Of so many, the most costly, it is shown what none of their tasks used. */
+const DETAILED_MAX = 10;
 const INDENT = '  ';
 
-export function processLines(report: Report, taskLine: (name: string, row: ReportRow) => Line): BodyLine[] {
+export function processLines(report: Report, taskLines: TaskLines): BodyLine[] {
   const all = processRows(report);
   const placed = all.filter((one) => one.pid !== UNPLACED_PID);
   const rest = placed.slice(PROCESSES_MAX);
   const shown = placed.slice(0, PROCESSES_MAX);
   if (rest.length > 0) shown.push(merged(rest, `… ${count(rest.length)} more processes`));
   const unplaced = all.filter((one) => one.pid === UNPLACED_PID);
-  return [...shown, ...unplaced].flatMap((one) => linesOfOne(one, report, taskLine));
+  return [...shown, ...unplaced].flatMap((one, i) => [
+    ...linesOfOne(one, taskLines),
+    ...(i < DETAILED_MAX ? systemLinesOf(one, report) : []),
+  ]);
 }
 
-function linesOfOne(
-  one: ProcessRows,
-  report: Report,
-  taskLine: (name: string, row: ReportRow) => Line,
-): BodyLine[] {
+function linesOfOne(one: ProcessRows, taskLines: TaskLines): BodyLine[] {
   const head: BodyLine = { line: headOf(one), look: one.pid === UNPLACED_PID ? 'system' : 'process' };
   if (one.pid === UNPLACED_PID) return [head];
   const names = one.tasks.slice(0, NAMES_MAX);
   const hidden = one.tasks.slice(NAMES_MAX);
   if (hidden.length > 0) names.push(mergedRow(`… ${count(hidden.length)} more`, hidden));
-  const tasks = names.map((row): BodyLine => {
-    return { line: taskLine(INDENT + labelOfTask(row), row), look: 'task' };
-  });
-  return [head, ...tasks, ...systemLinesOf(one, report)];
+  const tasks = names.flatMap((row) => taskLines(INDENT + labelOfTask(row), row));
+  return [head, ...tasks];
 }
 
 function labelOfTask({ name, live }: ReportRow): string {

@@ -13,6 +13,7 @@ import { othersOf } from './os-rows.ts';
 import type { Others } from './os-rows.ts';
 import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
+import { ownersOf } from './owners.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
 import { sparePerf } from './reasons.ts';
@@ -55,6 +56,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     by,
     intervals: options.intervalMs !== undefined,
     hostPid: (inner) => system.hostPidOf(inner),
+    takeOwners: () => system.takeOwners(),
   });
   const env = envFor(command, asked.text, directory);
   const system = new OsThreads({
@@ -105,6 +107,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     others,
     groups: session.collector.groups,
     tasks: session.tasks(),
+    owners: ownersOf(tally, others, (owner) => session.nameOf(owner)),
     notes: notesOf(session, others, {
       processes: tally.processes.length,
       ended,
@@ -186,8 +189,17 @@ function notesOf(
       );
     }
   }
+  if (run.processes > 0 && others.uncountedNode > 0) notes.push(uncountedText(others.uncountedNode));
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
+}
+
+function uncountedText(processes: number): string {
+  const subject = processes === 1 ? '1 process of Node.js is' : `${processes} processes of Node.js are`;
+  return (
+    `${subject} not counted by task, only as a whole: they were started with an environment that lacks taskperf's ` +
+    'NODE_OPTIONS, or with --permission; add to NODE_OPTIONS instead of setting it'
+  );
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */

@@ -4,7 +4,10 @@
  */
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
+import { childrenOf } from './children.ts';
+import type { Children } from './children.ts';
 import { footerLines } from './footer.ts';
+import { allProcesses } from './process-rows.ts';
 import { processLines } from './process-table.ts';
 import { mergedRow, rowsOf, sumOf, systemRows } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
@@ -28,12 +31,16 @@ export interface BodyLine {
   readonly look: 'task' | 'system' | 'process';
 }
 
+/** The lines of a row of tasks. */
+export type TaskLines = (name: string, row: ReportRow) => BodyLine[];
+
 /** The whole table, ending in a newline. */
 export function renderTable(report: Report, style: Style): string {
   const rows = rowsOf(report);
   const isByProcess = report.by === 'process' && report.tally.processes.length > 0;
-  const toLine = (name: string, row: ReportRow): Line => taskLine(name, row, report);
-  const body = isByProcess ? processLines(report, toLine) : bodyLines(report, rows);
+  const children = childrenOf(report, allProcesses(report));
+  const toLines: TaskLines = (name, row) => taskLines(name, row, { report, children: children(row) });
+  const body = isByProcess ? processLines(report, toLines) : bodyLines(report, rows, toLines);
   const lines = [...body.map(({ line }) => line), totalLine(report)];
   const columns = columnsOf(report, rows, lines);
   const fitted = fit(columns, lines, style.width);
@@ -58,17 +65,14 @@ export function renderTable(report: Report, style: Style): string {
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-function bodyLines(report: Report, rows: readonly ReportRow[]): BodyLine[] {
-  const tasks = rows.slice(0, ROWS_MAX).map((row) => taskLine(labelOf(row), row, report));
+function bodyLines(report: Report, rows: readonly ReportRow[], toLines: TaskLines): BodyLine[] {
+  const tasks = rows.slice(0, ROWS_MAX).flatMap((row) => toLines(labelOf(row), row));
   const hidden = rows.slice(ROWS_MAX);
   if (hidden.length > 0) {
     const rest = mergedRow(`… ${count(hidden.length)} more`, hidden);
-    tasks.push(taskLine(rest.name, rest, report));
+    tasks.push(...toLines(rest.name, rest));
   }
-  return [
-    ...tasks.map((line): BodyLine => ({ line, look: 'task' })),
-    ...systemLines(report).map((line): BodyLine => ({ line, look: 'system' })),
-  ];
+  return [...tasks, ...systemLines(report).map((line): BodyLine => ({ line, look: 'system' }))];
 }
 
 function systemLines(report: Report): Line[] {
@@ -87,8 +91,19 @@ function systemLines(report: Report): Line[] {
   return [...lines.slice(0, ROWS_MAX), rest];
 }
 
-function taskLine(name: string, task: ReportRow, { tally }: Report): Line {
-  return { name, task, values: task.values, shown: scaledValues(task.values, scalingOf(tally.processes)) };
+/** The row's line, and one of the processes that its tasks started. */
+function taskLines(
+  name: string,
+  task: ReportRow,
+  { report, children }: { report: Report; children: Children | undefined },
+): BodyLine[] {
+  const { values } = task;
+  const shown = scaledValues(values, scalingOf(report.tally.processes));
+  const own: BodyLine = { line: { name, task, values, shown }, look: 'task' };
+  if (children === undefined) return [own];
+  const label = `${/^ */.exec(name)![0]}└ ${children.label}`;
+  const { values: used, shown: usedShown } = children;
+  return [own, { line: { name: label, isChildren: true, values: used, shown: usedShown }, look: 'task' }];
 }
 
 function titleOf({ command, by, tally }: Report): string {

@@ -4,6 +4,7 @@
  * nothing that the program sees changes: not its `process.env`, not the options it passed, not the functions of
  * node:child_process, which need not even be loaded.
  */
+import { fileURLToPath } from 'node:url';
 import { K_F64_ID, NO_TASK, OWNER_VARIABLE, ownerIn, ownerToken } from '../core/index.ts';
 import type { Owner } from '../core/index.ts';
 import { Patches } from './patch.ts';
@@ -19,6 +20,7 @@ interface SpawnOptions {
   envPairs?: unknown;
 }
 
+const BOOTSTRAP = fileURLToPath(new URL('bootstrap.cjs', import.meta.url));
 const VARIABLE = `${OWNER_VARIABLE}=`;
 /** Node 24 and 26 give file, arguments, directory, environment … to the system one by one. */
 const ENVIRONMENT_ARGUMENT = 3;
@@ -27,7 +29,7 @@ export class ChildTasks {
   readonly #thread: Thread;
   /** Who started this process: so it owns what is started here by no task. */
   readonly #inherited: Owner | null;
-  /** In the environment of a process that will be counted. */
+  /** In the environment of every process of the command. */
   readonly #mark: string;
   readonly #patches = new Patches();
 
@@ -74,7 +76,7 @@ export class ChildTasks {
   /** The environment with the owner in it; null: it is to be left as it is. */
   #withOwner(pairs: unknown): string[] | null {
     try {
-      if (!Array.isArray(pairs) || !pairs.includes(this.#mark)) return null;
+      if (!Array.isArray(pairs) || !this.#isCounted(pairs)) return null;
       const owner = this.#owner();
       if (owner === null) return null;
       return [...(pairs as string[]), VARIABLE + ownerToken(owner)];
@@ -82,6 +84,13 @@ export class ChildTasks {
       this.#thread.switchOff(error);
       return null;
     }
+  }
+
+  /** Will a process with this environment be counted? One that does not load us would see the variable, and pass it on. */
+  #isCounted(pairs: readonly unknown[]): boolean {
+    const loadsUs = (pair: unknown): boolean =>
+      typeof pair === 'string' && pair.startsWith('NODE_OPTIONS=') && pair.includes(BOOTSTRAP);
+    return pairs.includes(this.#mark) && pairs.some(loadsUs);
   }
 
   #owner(): Owner | null {

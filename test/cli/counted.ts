@@ -80,6 +80,7 @@ export function reportOf(route: Counts, more: Partial<Report> = {}, isCounted = 
     tally,
     others: NO_OTHERS,
     groups: new Map(),
+    owners: new Map(),
     tasks: [],
     notes: [],
     ...more,

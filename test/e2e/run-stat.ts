@@ -28,8 +28,11 @@ export interface CounterValue {
 }
 export interface Row {
   name: string;
-  /** With --by process. */
+  /** With --by task. */
+  id?: number;
+  /** With --by process, task and thread. */
   process?: number;
+  children?: { processes: number; counters: Record<string, { value: number }> };
   count: number;
   live: number;
   counters: Record<string, CounterValue>;
@@ -45,6 +48,7 @@ export interface Document {
     name: string;
     node: string | null;
     exited: boolean | null;
+    owner: { pid: number; task: string; id: number | null } | null;
     counters: Record<string, { value: number }>;
     system?: { name: string; counters: Record<string, { value: number }> }[];
   }[];
