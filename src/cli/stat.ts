@@ -1,8 +1,10 @@
 /** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
 import { TaskperfError } from '../core/errors.ts';
+import type { EventInfo } from '../core/events.ts';
 import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
+import type { AskedEvents } from './asked-events.ts';
 import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
@@ -21,6 +23,7 @@ import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { renderTable } from './table.ts';
+import type { Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -95,10 +98,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     pid: child.pid,
     ended,
     elapsedNs,
-    events: events.filter(
-      (event) =>
-        !asked.optional.has(event) || isCounted(event, tally.processes) || others.lines.includes(event.id),
-    ),
+    events: shownEvents(asked, tally, others),
     explicitEvents,
     metricGroups: options.metricGroups,
     hidden: asked.hidden,
@@ -116,6 +116,17 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
+}
+
+/** Those that were asked for by name, and of the others what some process counted. */
+function shownEvents(
+  { events, optional }: AskedEvents,
+  { processes }: Tally,
+  { lines }: Others,
+): EventInfo[] {
+  return events.filter((event) => {
+    return !optional.has(event) || isCounted(event, processes) || lines.includes(event.id);
+  });
 }
 
 /** Of the Node processes of the command that run now. */
