@@ -102,7 +102,15 @@ export interface ConservationJson {
 export interface IntervalJson {
   readonly startNs: number;
   readonly endNs: number;
-  readonly tasks: readonly { readonly name: string; readonly count: number; readonly counters: ValuesJson }[];
+  readonly tasks: readonly {
+    readonly name: string;
+    /** Pid, where the row is of one process. */
+    readonly process?: number;
+    readonly count: number;
+    readonly counters: ValuesJson;
+  }[];
+  /** With --by process: what the JavaScript threads of each used. */
+  readonly processes?: readonly { readonly pid: number; readonly counters: ValuesJson }[];
 }
 
 export function documentOf(report: Report, intervals?: readonly IntervalJson[]): StatJson {

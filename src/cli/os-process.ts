@@ -34,6 +34,9 @@ export interface Counting {
 /** A thread of Node.js that has counted nothing by itself for so long runs no JavaScript. */
 const HELPER_MS = 250;
 
+/** As much as a region has room for. */
+const COMMAND_LENGTH_MAX = 88;
+
 export class OsThread {
   readonly pid: number;
   readonly tid: number;
@@ -137,6 +140,8 @@ export class OsProcess {
   program = '';
   /** The script of Node.js, '' where it runs none or is something else. */
   script = '';
+  /** What Node.js calls itself (process.title), '' where it has not chosen a name. */
+  title = '';
   /** The task that started it, as its environment says. */
   owner: Owner | null = null;
   /** Who is told what it used when it ends; undefined when its parent has gone or was never seen. */
@@ -217,8 +222,15 @@ export class OsProcess {
   #identify(): void {
     const { pid } = this;
     this.program = programOf(pid) || this.program;
-    if (this.isNode) this.script = scriptIn(commandOf(pid)) || this.script;
+    if (this.isNode) this.#readCommand(commandOf(pid));
     this.owner = parseOwner(givenTo(pid, OWNER_VARIABLE)) ?? this.owner;
+  }
+
+  /** A title is written over the command line, and the rest of it is cleared. */
+  #readCommand([first = '', ...words]: readonly string[]): void {
+    const isTitle = words.every((word) => word === '') && path.basename(first) !== this.program;
+    if (isTitle) this.title = shownName(first);
+    else this.script = scriptIn(words) || this.script;
   }
 
   /** The thread that calls itself so. */
@@ -268,9 +280,14 @@ export class OsProcess {
   }
 }
 
-/** The first word after the program that is no option. */
-function scriptIn([, ...words]: readonly string[]): string {
-  return printable(path.basename(words.find((word) => !word.startsWith('-')) ?? ''));
+/** The first word that is no option. */
+function scriptIn(words: readonly string[]): string {
+  return shownName(path.basename(words.find((word) => !word.startsWith('-')) ?? ''));
+}
+
+/** A command line may be of any length, and of any bytes. */
+function shownName(text: string): string {
+  return printable(text.slice(0, COMMAND_LENGTH_MAX));
 }
 
 /** Threads name themselves when they have begun, and an execve renames: look 0, 1, 2, 4, 8 … asks again. */

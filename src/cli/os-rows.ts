@@ -34,6 +34,7 @@ export interface SeenProcess {
   readonly isNode: boolean;
   /** As in OsProcess. */
   readonly script: string;
+  readonly title: string;
   readonly owner: Owner | null;
   readonly rows: readonly OtherRow[];
 }
@@ -107,8 +108,8 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
     threads: threadsOf(parts),
     lines,
     states,
-    seen: os.ended.map(({ pid, name, isNode, script, owner }, i) => {
-      return { pid, name, isNode, script, owner, rows: rowsOf(ofEach[i]!) };
+    seen: os.ended.map(({ pid, name, isNode, script, title, owner }, i) => {
+      return { pid, name, isNode, script, title, owner, rows: rowsOf(ofEach[i]!) };
     }),
     unplaced: values,
     processes: others.length,

@@ -9,6 +9,7 @@ import type { OtherRow, SeenProcess } from './os-rows.ts';
 import { rowsOf, sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
+import type { Scaling } from './scaling.ts';
 import type { ProcessFacts, ThreadBooks } from './tally.ts';
 
 export interface ProcessRows {
@@ -59,9 +60,11 @@ export function allProcesses(report: Report): ProcessRows[] {
   const facts = new Map(tally.processes.map((one) => [one.pid, one]));
   const seen = groupBy(others.seen, (one) => one.pid);
   const pids = new Set([...facts.keys(), ...seen.keys()]);
+  const scaling = scalingOf(tally.processes);
   const rows = [...pids].map((pid) =>
-    rowsOfOne(pid, report, {
+    rowsOfOne(pid, scaling, {
       facts: facts.get(pid),
+      owner: report.owners.get(pid) ?? null,
       books: books.get(pid) ?? [],
       seen: seen.get(pid) ?? [],
       tasks: tasks.get(pid) ?? [],
@@ -72,16 +75,14 @@ export function allProcesses(report: Report): ProcessRows[] {
 
 interface Material {
   readonly facts: ProcessFacts | undefined;
+  readonly owner: Owner | null;
   readonly books: readonly ThreadBooks[];
   readonly seen: readonly SeenProcess[];
   readonly tasks: readonly ReportRow[];
 }
 
-function rowsOfOne(
-  pid: number,
-  { tally, owners }: Report,
-  { facts, books, seen, tasks }: Material,
-): ProcessRows {
+function rowsOfOne(pid: number, scaling: Scaling, material: Material): ProcessRows {
+  const { facts, owner, books, seen, tasks } = material;
   const own = sumOf(books.map((thread) => thread.total));
   const outside = seen.flatMap((one) => one.rows).filter(isUsed);
   const inside = [
@@ -96,19 +97,19 @@ function rowsOfOne(
     name: nameOf(facts, seen),
     node: facts?.node ?? null,
     exited: facts?.exited ?? null,
-    owner: owners.get(pid) ?? null,
+    owner,
     tasks,
     system: [...inside, ...outside],
     systemOwn: inside.length,
     own,
     values: sumOf([own, ...beside]),
-    shown: sumOf([scaledValues(own, scalingOf(tally.processes)), ...beside]),
+    shown: sumOf([scaledValues(own, scaling), ...beside]),
   };
 }
 
 function nameOf(facts: ProcessFacts | undefined, seen: readonly SeenProcess[]): string {
   const last = seen.at(-1);
-  return facts?.script || last?.script || last?.name || 'node';
+  return last?.title || facts?.script || last?.script || last?.name || 'node';
 }
 
 function isUsed({ values }: OtherRow): boolean {

@@ -77,7 +77,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   });
   system.follow(child.before);
   const collector = session.intervalCollector;
-  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system });
+  const intervals = collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system });
   const stop = watch(
     session,
     () => {

@@ -66,7 +66,7 @@ export function renderTable(report: Report, style: Style): string {
 }
 
 function bodyLines(report: Report, rows: readonly ReportRow[], toLines: TaskLines): BodyLine[] {
-  const tasks = rows.slice(0, ROWS_MAX).flatMap((row) => toLines(labelOf(row), row));
+  const tasks = rows.slice(0, ROWS_MAX).flatMap((row) => toLines(labelOf(row, report), row));
   const hidden = rows.slice(ROWS_MAX);
   if (hidden.length > 0) {
     const rest = mergedRow(`… ${count(hidden.length)} more`, hidden);
@@ -123,9 +123,12 @@ function legendOf(report: Report, rows: readonly ReportRow[]): string {
     : ' CPU is task-clock; the columns after share are per task';
 }
 
-function labelOf(row: ReportRow): string {
+function labelOf(row: ReportRow, { by, tally }: Report): string {
   if (row.id !== undefined) return `${row.name} #${row.id}`;
-  return row.live > 0 ? `${row.name} (${count(row.live)} live)` : row.name;
+  // Every process has a thread "main".
+  const isMany = by === 'thread' && new Set(tally.processes.map(({ pid }) => pid)).size > 1;
+  const name = isMany ? `${row.name} (${row.pid})` : row.name;
+  return row.live > 0 ? `${name} (${count(row.live)} live)` : name;
 }
 
 // ---- fitting ----------------------------------------------------------------------------------------------------------

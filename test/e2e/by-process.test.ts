@@ -9,6 +9,8 @@ import type { Document, Row } from './run-stat.js';
 const cluster = 'test/fixtures/programs/cluster.mjs';
 const byProcess = { args: ['--by', 'process'] };
 
+const noAddon = process.env['TASKPERF_NO_ADDON'] === '1';
+
 type Process = Document['processes'][number];
 
 async function get(port: number, path: string): Promise<string> {
@@ -111,4 +113,82 @@ describe('a cluster behind one port', () => {
     );
     assert.equal(document.processes.filter((one) => one.node !== null).length, 3);
   });
+});
+
+describe('processes that come and go', () => {
+  const families = 'test/fixtures/programs/families.mjs';
+  const isChild = (one: Process): boolean => one.name.startsWith('child.mjs');
+
+  async function family(name: string): Promise<{ document: Document; stdout: string }> {
+    const result = await stat([families, name], byProcess);
+    assert.equal(result.code, 0, result.stderr);
+    assertSums(result.document);
+    return result;
+  }
+
+  test('fifty short-lived ones are fifty', async () => {
+    const { document, stdout } = await family('many');
+    const children = document.processes.filter(isChild);
+    assert.equal(children.length, 50);
+    const burned = [...stdout.matchAll(/burned (\d+)/g)].map((match) => Number(match[1]));
+    assert.equal(burned.length, 50);
+    const used = children.reduce((sum, one) => sum + one.counters['task-clock']!.value, 0);
+    assert.ok(used > burned.reduce((sum, ns) => sum + ns, 0));
+    assert.equal(document.lost.tasks, 0);
+  });
+
+  test('one that becomes another program is one', async () => {
+    const { document } = await family('exec');
+    assert.equal(document.processes.filter(({ name }) => name === 'sh').length, 0);
+    assert.equal(document.processes.filter(isChild).length, 1);
+  });
+
+  test('one that outlives the command has what it used until then', async () => {
+    const { document, stdout } = await family('detached');
+    const pid = Number(/left (\d+)/.exec(stdout)![1]);
+    process.kill(pid, 'SIGKILL');
+    const left = document.processes.find((one) => one.pid === pid)!;
+    assert.equal(left.name, 'child.mjs 30000');
+    assert.equal(left.exited, false);
+    assert.ok(left.counters['task-clock']!.value > 20e6);
+  });
+
+  test('a cluster of another script', async () => {
+    const { document } = await family('setup');
+    assert.equal(processNamed(document, 'child.mjs worker 1').node, process.version);
+  });
+
+  test('a manager that adds to NODE_OPTIONS and has a title', { skip: noAddon }, async () => {
+    const { document } = await family('manager');
+    assert.equal(processNamed(document, 'manager').pid, document.pid);
+    assert.equal(processNamed(document, 'child.mjs 20').node, process.version);
+  });
+});
+
+test('intervals have the processes apart', async () => {
+  const { document, stderr } = await stat([cluster], {
+    args: [...byProcess.args, '-I', '200'],
+    load: async (port) => {
+      for (let i = 0; i < 30; i++) await get(port, '/heavy');
+    },
+  });
+  assertSums(document);
+  const served = document.intervals!.flatMap((one) => one.tasks);
+  const workers = document.processes.filter((one) => one.name.startsWith('cluster.mjs worker '));
+  for (const { pid } of workers) {
+    const rows = served.filter((row) => row.process === pid);
+    const sum = rows.reduce((total, row) => total + row.count, 0);
+    assert.equal(sum, rowsIn(document, { pid } as Process)[0]!.count);
+  }
+  const used = (pid: number): number =>
+    document
+      .intervals!.flatMap((one) => one.processes!.filter((entry) => entry.pid === pid))
+      .reduce((total, entry) => total + entry.counters['task-clock']!.value, 0);
+  for (const { pid, counters } of document.processes.filter((one) => one.node !== null)) {
+    const own = document.threads.filter((thread) => thread.pid === pid && thread.javascript);
+    const total = own.reduce((sum, thread) => sum + thread.counters['task-clock']!.value, 0);
+    assert.equal(used(pid), total);
+    assert.ok(total <= counters['task-clock']!.value);
+  }
+  assert.equal(stderr, '');
 });

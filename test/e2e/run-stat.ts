@@ -62,6 +62,10 @@ export interface Document {
   tasks: Row[];
   system: { name: string; counters: Record<string, { value: number }> }[];
   conservation: Record<string, { threads: number; attributed: number; error: number }>;
+  intervals?: {
+    tasks: { name: string; process?: number; count: number }[];
+    processes?: { pid: number; counters: Record<string, { value: number }> }[];
+  }[];
   lost: { tasks: number; events: number; names: number };
   notes: string[];
 }
