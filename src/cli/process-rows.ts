@@ -46,10 +46,13 @@ export function processRows(report: Report): ProcessRows[] {
   const listed = rows.slice(0, LISTED_MAX);
   const rest = rows.slice(LISTED_MAX);
   if (rest.length > 0) listed.push(merged(rest, '(processes not listed)'));
-  const { unplaced } = report.others;
-  if (unplaced.some((value) => value > 0))
-    listed.push(lineOf({ name: '(short-lived threads)', values: unplaced }));
-  return listed;
+  return [...listed, ...unplacedRows(report)];
+}
+
+/** What is in no process: one row, or none. */
+export function unplacedRows({ others }: Report): ProcessRows[] {
+  const unplaced = { name: '(short-lived threads)', values: others.unplaced };
+  return isUsed(unplaced) ? [lineOf(unplaced)] : [];
 }
 
 /** Most costly first. */

@@ -5,7 +5,7 @@
 import { CPU_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import type { Line } from './columns.ts';
-import { UNPLACED_PID, merged, processRows } from './process-rows.ts';
+import { UNPLACED_PID, allProcesses, merged, unplacedRows } from './process-rows.ts';
 import type { ProcessRows } from './process-rows.ts';
 import { mergedRow, sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
@@ -21,13 +21,11 @@ const DETAILED_MAX = 10;
 const INDENT = '  ';
 
 export function processLines(report: Report, taskLines: TaskLines): BodyLine[] {
-  const all = processRows(report);
-  const placed = all.filter((one) => one.pid !== UNPLACED_PID);
-  const rest = placed.slice(PROCESSES_MAX);
-  const shown = placed.slice(0, PROCESSES_MAX);
+  const all = allProcesses(report);
+  const rest = all.slice(PROCESSES_MAX);
+  const shown = all.slice(0, PROCESSES_MAX);
   if (rest.length > 0) shown.push(merged(rest, `… ${count(rest.length)} more processes`));
-  const unplaced = all.filter((one) => one.pid === UNPLACED_PID);
-  return [...shown, ...unplaced].flatMap((one, i) => [
+  return [...shown, ...unplacedRows(report)].flatMap((one, i) => [
     ...linesOfOne(one, taskLines),
     ...(i < DETAILED_MAX ? systemLinesOf(one, report) : []),
   ]);

@@ -70,7 +70,10 @@ export function describeProcess({ u8, i32, f64 }: Header, script: string, owner:
 export function ownerIn({ u8, i32, f64 }: Header): Owner | null {
   const pid = i32[H_OWNER_PID]!;
   if (pid <= 0) return null;
-  return { pid, task: f64[H_F64_OWNER_TASK]!, name: textAt(u8, H_BYTE_OWNER, H_BYTE_OWNER_SIZE) };
+  const task = f64[H_F64_OWNER_TASK]!;
+  const isNumber = Number.isSafeInteger(task) && task >= 0;
+  const name = textAt(u8, H_BYTE_OWNER, H_BYTE_OWNER_SIZE);
+  return { pid, task: isNumber ? task : NO_TASK, name };
 }
 
 export function scriptIn({ u8 }: Header): string {
