@@ -280,9 +280,15 @@ export class OsProcess {
   }
 }
 
-/** The first word that is no option. */
+/** The first word that is no option of Node.js, nor the value of one; '' where the program is none of the words. */
 function scriptIn(words: readonly string[]): string {
-  return shownName(path.basename(words.find((word) => !word.startsWith('-')) ?? ''));
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (/^(-e|--eval|-p|-pe|--print)$/.test(word)) return `node ${word}`;
+    if (/^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions)$/.test(word)) i++;
+    else if (!word.startsWith('-')) return shownName(path.basename(word));
+  }
+  return '';
 }
 
 /** A command line may be of any length, and of any bytes. */

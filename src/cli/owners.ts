@@ -9,8 +9,10 @@ export function ownersOf(tally: Tally, others: Others, nameOf: (owner: Owner) =>
   const owners = new Map<number, Owner>();
   // What the region says is from the process itself, whatever has become of its environment.
   for (const { pid, owner } of [...others.seen, ...tally.processes]) {
-    if (owner === null) continue;
-    owners.set(pid, { ...owner, pid: hostPids.get(owner.pid) ?? owner.pid, name: nameOf(owner) });
+    const hostPid = owner === null ? undefined : hostPids.get(owner.pid);
+    // Of another taskperf that runs inside the command.
+    if (owner === null || hostPid === undefined) continue;
+    owners.set(pid, { ...owner, pid: hostPid, name: nameOf(owner) });
   }
   return owners;
 }
