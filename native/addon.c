@@ -270,5 +270,18 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "FLAG_EVENT_FAILED", FLAG_EVENT_FAILED);
   export_number(env, exports, "LINE_TASK_CLOCK", LINE_TASK_CLOCK);
   export_number(env, exports, "LINE_CPU_CLOCK", LINE_CPU_CLOCK);
+  export_number(env, exports, "NATIVE_WORDS", NATIVE_WORDS);
+  export_number(env, exports, "WORD_BLOCKED_MS", WORD_BLOCKED_MS);
+  export_number(env, exports, "WORD_SEQUENCE", WORD_SEQUENCE);
+  export_number(env, exports, "F64_SINCE", F64_SINCE);
+  export_number(env, exports, "F64_SWITCHES", F64_SWITCHES);
+  export_number(env, exports, "BYTE_SWITCHES", BYTE_SWITCHES);
+  export_number(env, exports, "BYTE_BLOCKAGES", BYTE_BLOCKAGES);
+  export_number(env, exports, "BYTE_BEHIND", BYTE_BEHIND);
+  export_number(env, exports, "SLICE_MIN_NS", SLICE_MIN_NS);
+  export_number(env, exports, "SWITCH_RECORDS", SWITCH_RECORDS);
+  export_number(env, exports, "SLICE_RECORDS", SLICE_RECORDS);
+  export_number(env, exports, "BLOCKAGE_RECORDS", BLOCKAGE_RECORDS);
+  export_number(env, exports, "WHO_SEVERAL", WHO_SEVERAL);
   return exports;
 }

@@ -4,6 +4,7 @@
 #include <node_api.h>
 #include <stdint.h>
 
+#include "blockage.h"
 #include "clock.h"
 #include "sources.h"
 
@@ -30,6 +31,10 @@ enum {
   NATIVE_NOW = 0,      // CLOCK_MONOTONIC of the last reading
   NATIVE_WOKE = 1,     // when the loop last woke (first JavaScript after it blocked)
   NATIVE_SECTION = 2,  // when the present stretch of JavaScript began
+  NATIVE_LEFT = 3,     // when the last one ended
+  NATIVE_POLLED = 4,   // when the loop last went to wait for events
+  NATIVE_SECTION_CPU = 5,  // the thread's CPU time when the section began
+  NATIVE_WORDS = 6,
 };
 
 // WORD_CHARGING beyond 0 (JavaScript must look) and 1 (the running task): nobody runs, and JavaScript knows.
@@ -50,7 +55,9 @@ struct boundary {
   bool installed;
   bool skip_nobody;  // code without a frame needs no JavaScript: it is booked as unattributed here
   bool frames;       // the current frame can be read (AsyncContextFrame)
-  int64_t wall, cpu; // the last reading
+  int64_t wall, cpu;   // the last reading
+  double since;        // since when the sink is what it is
+  struct blockages blockages;
   struct sources sources;  // what is counted beside the two clocks
   void *isolate;
   uintptr_t undefined_frame, running_frame;  // raw tagged words, compared only; running_frame is void after a GC

@@ -23,6 +23,8 @@ export interface StatArguments {
   readonly explicitEvents: boolean;
   readonly metricGroups: readonly MetricGroup[];
   readonly intervalMs: number | undefined;
+  /** From how long on an event loop is said to be blocked. */
+  readonly blockedMs: number;
   readonly json: boolean;
   readonly output: string | undefined;
   readonly by: By;
@@ -31,6 +33,7 @@ export interface StatArguments {
 }
 
 export const INTERVAL_MS_MIN: number = 10;
+export const BLOCKED_MS: number = 50;
 const BY: readonly By[] = ['name', 'task', 'thread', 'process'];
 
 const OPTIONS = {
@@ -38,6 +41,7 @@ const OPTIONS = {
   detail: { type: 'boolean', short: 'd', multiple: true },
   metrics: { type: 'string', short: 'M', multiple: true },
   interval: { type: 'string', short: 'I' },
+  blocked: { type: 'string' },
   json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   by: { type: 'string' },
@@ -64,6 +68,7 @@ export function parseStat(args: readonly string[]): StatArguments {
     explicitEvents: values.event !== undefined || wanted.detail > 0,
     metricGroups: wanted.metricGroups,
     intervalMs: parseInterval(values.interval),
+    blockedMs: parseBlocked(values.blocked),
     json: values.json === true,
     output: parseOutput(values.output),
     by: parseBy(values.by),
@@ -158,6 +163,15 @@ function parseInterval(text: string | undefined): number | undefined {
   throw new UsageError(
     `interval '${text}' is not a number of milliseconds from ${INTERVAL_MS_MIN} on, such as 1000`,
   );
+}
+
+/** Of a loop's blockages: "100ms", "2s"; a number alone is ms. */
+export function parseBlocked(text: string | undefined): number {
+  if (text === undefined) return BLOCKED_MS;
+  const [, digits, unit] = /^(\d+)(ms|s)?$/.exec(text) ?? [];
+  const ms = Number(digits) * (unit === 's' ? 1000 : 1);
+  if (ms >= 1 && ms <= 0x7fffffff) return ms;
+  throw new UsageError(`--blocked '${text}' is not a time of 1 ms or more, such as 100ms or 2s`);
 }
 
 function parseOutput(file: string | undefined): string | undefined {

@@ -4,6 +4,8 @@
  * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
  */
 import type { EventInfo } from '../core/events.ts';
+import { blockagesJson, waitedBehindJson } from './blocked-table.ts';
+import type { BlockageJson, BlockedNowJson, WaitedBehindJson } from './blocked-table.ts';
 import { childrenOf } from './children.ts';
 import type { Children } from './children.ts';
 import { rowMetrics, wholeMetrics } from './metric-values.ts';
@@ -87,6 +89,11 @@ export interface StatJson {
   readonly metrics: Readonly<Record<string, MetricJson>>;
   readonly conservation: Readonly<Record<string, ConservationJson>>;
   readonly overhead: { readonly switches: number; readonly boundaries: number; readonly addedNs: number };
+  /** The ten longest stretches in which an event loop did not answer, of those as long as --blocked says. */
+  readonly blockages: readonly BlockageJson[];
+  /** How many of them there were, and their time together. */
+  readonly blocked: { readonly limitNs: number; readonly count: number; readonly ns: number };
+  readonly waitedBehind: readonly WaitedBehindJson[];
   readonly lost: Losses;
   readonly notes: readonly string[];
   readonly intervals?: readonly IntervalJson[];
@@ -111,6 +118,8 @@ export interface IntervalJson {
   }[];
   /** With --by process: what the JavaScript threads of each used. */
   readonly processes?: readonly { readonly pid: number; readonly counters: ValuesJson }[];
+  /** Event loops that did not answer at its end. */
+  readonly blocked: readonly BlockedNowJson[];
 }
 
 export function documentOf(report: Report, intervals?: readonly IntervalJson[]): StatJson {
@@ -157,9 +166,21 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     metrics: wholeMetrics(report, rows),
     conservation: conservationOf(report, rows, additive),
     overhead: overheadOf(tally),
+    ...blockedJson(report),
     lost: tally.lost,
     notes: report.notes,
     ...(intervals === undefined ? {} : { intervals }),
+  };
+}
+
+function blockedJson({ blocked }: Report): Pick<StatJson, 'blockages' | 'blocked' | 'waitedBehind'> {
+  if (blocked === undefined)
+    return { blockages: [], blocked: { limitNs: 0, count: 0, ns: 0 }, waitedBehind: [] };
+  const { limitNs, totals } = blocked.log;
+  return {
+    blockages: blockagesJson(blocked),
+    blocked: { limitNs, count: totals.count, ns: Math.round(totals.ns) },
+    waitedBehind: waitedBehindJson(blocked),
   };
 }
 

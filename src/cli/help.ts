@@ -1,5 +1,5 @@
 /** The help pages, as printed. */
-import { INTERVAL_MS_MIN } from './arguments.ts';
+import { BLOCKED_MS, INTERVAL_MS_MIN } from './arguments.ts';
 import { DEFAULT_EVENTS, DEFAULT_IF_SUPPORTED } from './asked-events.ts';
 import { METRIC_GROUPS } from './metrics.ts';
 
@@ -28,6 +28,7 @@ Ctrl-C goes to the program first; a second one kills it.
   -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
   -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more): sums per name, or per process where
                        nothing is Node.js
+      --blocked TIME   from how long on an event loop is said to be blocked, such as 100ms or 2s [${BLOCKED_MS}ms]
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
       --by WHAT        one row per name, task or thread, or the names of each process apart: process [name]

@@ -2,6 +2,7 @@
 import type { EventInfo } from '../core/events.ts';
 import { TASK_CLOCK } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
+import { blockedNowJson, blockedNowLines } from './blocked-table.ts';
 import type { Collector, Spread } from './collector.ts';
 import { columnUnit } from './columns.ts';
 import { byCpu, deltasOf, deltasOfProcesses, underProcesses } from './interval-deltas.ts';
@@ -35,6 +36,8 @@ export interface IntervalOptions {
   readonly explicitEvents: boolean;
   /** Processes that make no region. */
   readonly system: Pick<OsThreads, 'processes' | 'ended'>;
+  /** CLOCK_MONOTONIC when the command was started. */
+  readonly startNs: number;
 }
 
 export class Intervals {
@@ -85,9 +88,11 @@ export class Intervals {
     const tasks = deltas.map(({ name, pid, count: ended, values }) => {
       return { name, ...(pid === undefined ? {} : { process: pid }), count: ended, counters: shown(values) };
     });
+    const { blocked: log } = this.#session;
+    const blocked = log === undefined ? [] : blockedNowJson(log, this.#options.startNs);
     const ofProcesses = processes?.map(({ pid, values }) => ({ pid: pid!, counters: shown(values) }));
     const more = ofProcesses === undefined ? {} : { processes: ofProcesses };
-    this.kept.push({ startNs: this.#startNs, endNs, tasks, ...more });
+    this.kept.push({ startNs: this.#startNs, endNs, tasks, blocked, ...more });
   }
 
   /** Where nothing is Node.js: the CPU time of each process, as of the last looks at them. */
@@ -132,6 +137,8 @@ export class Intervals {
       ),
     );
     if (deltas.length > rowsMax) lines.push(row(`… ${deltas.length - rowsMax} more`, []));
+    const { blocked } = this.#session;
+    if (blocked !== undefined) lines.push(...blockedNowLines(blocked).map((line) => ` ${line}`));
     if (lines.length === 0) lines.push(tally.processes.length === 0 ? ' nothing ran' : ' no task ran');
     return `${row(`${(nowNs / 1e9).toFixed(3)} s`, titles)}\n${lines.join('\n')}\n`;
   }

@@ -19,6 +19,7 @@ import type { EventInfo } from '../core/events.ts';
 import { ownerIn } from '../core/owner.ts';
 import type { Owner } from '../core/owner.ts';
 import { TaskperfError } from '../core/errors.ts';
+import { BlockedLog } from './blocked.ts';
 import { Collector } from './collector.ts';
 import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
@@ -40,6 +41,8 @@ export interface SessionOptions {
   readonly by: By;
   /** Also keep the spread of the current interval. */
   readonly intervals: boolean;
+  /** From how long on a loop is said to be blocked; undefined: it is not looked at. */
+  readonly blockedNs?: number;
   /** The process that calls itself `inner`: see OsThreads. Undefined: it is not known, or not yet. */
   readonly hostPid?: (inner: number) => number | undefined;
   /** Tasks that own a process without a region, found since it was last asked. */
@@ -62,6 +65,7 @@ export class RegionSession {
   readonly intervalCollector: Collector | undefined;
   /** One sentence per thing the user should know. */
   readonly notes: string[] = [];
+  readonly blocked: BlockedLog | undefined;
   readonly #options: SessionOptions;
   readonly #open: Map<string, OpenRegion> = new Map();
   /** Files looked at that are not ours, by name and inode. */
@@ -75,6 +79,7 @@ export class RegionSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.blocked = options.blockedNs === undefined ? undefined : new BlockedLog(options.blockedNs);
     const events = options.events.map((event) => event.id);
     this.collector = new Collector(events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
@@ -88,6 +93,7 @@ export class RegionSession {
     for (const [key, region] of this.#open) {
       // Asked before the drain: what a process wrote before it died is then surely seen.
       const alive = !this.#hasEnded(region);
+      if (alive) this.blocked?.look(region.reader, region.pid ?? region.innerPid);
       fullest = Math.max(fullest, this.#drain(region));
       if (!alive) this.#close(key, region);
     }
@@ -239,6 +245,7 @@ export class RegionSession {
     this.#addTo(this.#ended, region);
     this.#seal(region);
     const pid = this.#pidOf(region) ?? region.innerPid;
+    this.blocked?.close(reader, pid);
     if (log !== undefined) this.#tasks.push(...log.tasks(pid, (name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
     if (off !== undefined)

@@ -3,6 +3,7 @@ import { LATE, TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import type { Owner } from '../core/owner.ts';
+import type { BlockedReport } from './blocked-table.ts';
 import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
@@ -43,6 +44,8 @@ export interface Report {
   readonly tasks: readonly LoggedTask[];
   /** The tasks that started processes, by the pid of the process: pids as we call them, names as the tasks ended. */
   readonly owners: ReadonlyMap<number, Owner>;
+  /** Undefined: not looked for. */
+  readonly blocked?: BlockedReport;
   /** Sentences for the user: regions that could not be read, processes that switched taskperf off. */
   readonly notes: readonly string[];
 }

@@ -58,10 +58,11 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     events,
     by,
     intervals: options.intervalMs !== undefined,
+    blockedNs: options.blockedMs * 1e6,
     hostPid: (inner) => system.hostPidOf(inner),
     takeOwners: () => system.takeOwners(),
   });
-  const env = envFor(command, asked.text, directory);
+  const env = envFor(options, directory);
   const system = new OsThreads({
     addon: loadAddon(),
     events: osEvents(asked.sources),
@@ -77,7 +78,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   });
   system.follow(child.before);
   const collector = session.intervalCollector;
-  const intervals = collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system });
+  const intervals =
+    collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system, startNs });
   const stop = watch(
     session,
     () => {
@@ -91,16 +93,43 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const elapsedNs = nowNs() - startNs;
   system.stop();
   intervals?.next(elapsedNs, output.style);
-  const tally = session.finish();
-  const others = othersOf(system, tally, { command: child.pid, by, events });
-  const report: Report = {
-    command,
+  const report = reportOf(options, {
+    ended,
+    elapsedNs,
+    startNs,
     pid: child.pid,
+    session,
+    system,
+    dropped: intervals?.dropped ?? 0,
+  });
+  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
+  return exitStatus(ended);
+}
+
+/** A run that is over. */
+interface Run {
+  readonly pid: number;
+  readonly ended: Ending;
+  readonly startNs: number;
+  readonly elapsedNs: number;
+  readonly session: RegionSession;
+  readonly system: OsThreads;
+  readonly dropped: number;
+}
+
+function reportOf(options: StatArguments, run: Run): Report {
+  const { command, asked, by, explicitEvents, metricGroups } = options;
+  const { pid, ended, startNs, elapsedNs, session, system, dropped } = run;
+  const tally = session.finish();
+  const others = othersOf(system, tally, { command: pid, by, events: asked.events });
+  return {
+    command,
+    pid,
     ended,
     elapsedNs,
     events: shownEvents(asked, tally, others),
     explicitEvents,
-    metricGroups: options.metricGroups,
+    metricGroups,
     hidden: asked.hidden,
     by,
     tally,
@@ -108,14 +137,9 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     groups: session.collector.groups,
     tasks: session.tasks(),
     owners: ownersOf(tally, others, (owner) => session.nameOf(owner)),
-    notes: notesOf(session, others, {
-      processes: tally.processes.length,
-      ended,
-      dropped: intervals?.dropped ?? 0,
-    }),
+    ...(session.blocked === undefined ? {} : { blocked: { log: session.blocked, startNs } }),
+    notes: notesOf(session, others, { processes: tally.processes.length, ended, dropped }),
   };
-  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
-  return exitStatus(ended);
 }
 
 /** Those that were asked for by name, and of the others what some process counted. */
@@ -166,8 +190,9 @@ function watch(session: RegionSession, tick: () => void, intervalMs: number | un
   };
 }
 
-function envFor(command: readonly string[], events: string, directory: string): NodeJS.ProcessEnv {
-  return usesPermissionModel(command, process.env) ? process.env : childEnv(process.env, events, directory);
+function envFor({ command, asked, blockedMs }: StatArguments, directory: string): NodeJS.ProcessEnv {
+  if (usesPermissionModel(command, process.env)) return process.env;
+  return { ...childEnv(process.env, asked.text, directory), TASKPERF_BLOCKED_MS: String(blockedMs) };
 }
 
 function prepared(): string {

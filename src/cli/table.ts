@@ -2,6 +2,7 @@
  * The table for people: rows of tasks, then where the rest of the thread's time went, then what to know about the run.
  * It is fitted to a width: the least important columns go first, and the footer says which; names are cut in the middle.
  */
+import { blockedLines } from './blocked-table.ts';
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
 import { childrenOf } from './children.ts';
@@ -60,6 +61,7 @@ export function renderTable(report: Report, style: Style): string {
     ...drawn.slice(tasks),
     draw(totalLine(report)),
     '',
+    ...(report.blocked === undefined ? [] : blockedLines(report.blocked, style.width)),
     ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(line, style.width)),
   ];
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;

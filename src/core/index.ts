@@ -2,6 +2,8 @@
 export { AssertionError, assert } from './assert.ts';
 export { addLine, credit } from './charge.ts';
 export type { CounterAttributes } from './attributes.ts';
+export * from './behind.ts';
+export * from './blockages.ts';
 export { Cpu } from './cpu.ts';
 export type { ContextHandle, CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';
 export { type ErrorCode, TaskperfError } from './errors.ts';
@@ -9,6 +11,7 @@ export * from './event-table.ts';
 export * from './events.ts';
 export type { CounterReading } from './family.ts';
 export { membersOf } from './group.ts';
+export * from './last-switches.ts';
 export * from './layout.ts';
 export { Names, internName, nameText } from './names.ts';
 export * from './outside.ts';

@@ -11,6 +11,8 @@ import {
   H_F64_SWITCH_COST,
   THREAD_BYTES,
   T_BYTE_AREAS,
+  T_BYTE_NAME,
+  T_F64_NATIVE,
 } from './layout.ts';
 
 // ---- header ---------------------------------------------------------------------------------------------------------
@@ -39,6 +41,21 @@ export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
 export const CONTROL_DETACH: number = 1;
 
+// ---- thread: what the native boundaries tell, f64 relative to T_F64_NATIVE (native/boundary.h) ------------------------
+/** CLOCK_MONOTONIC of the last reading. */
+export const NATIVE_NOW: number = 0;
+/** When the loop last woke: the first JavaScript after it had gone to block. */
+export const NATIVE_WOKE: number = 1;
+/** When the present stretch of JavaScript ("section") began, or the last one. */
+export const NATIVE_SECTION: number = 2;
+/** When the last section ended: above NATIVE_SECTION the thread is in no JavaScript. */
+export const NATIVE_LEFT: number = 3;
+/** When the loop last went to wait for events: above NATIVE_LEFT it does, or runs C++ that an event has woken. */
+export const NATIVE_POLLED: number = 4;
+/** CPU time of the thread when the section began. */
+export const NATIVE_SECTION_CPU: number = 5;
+export const NATIVE_WORDS: number = 6;
+
 // ---- thread: bytes relative to the slot -----------------------------------------------------------------------------
 /** The last switches. */
 export const T_BYTE_SWITCHES: number = T_BYTE_AREAS;
@@ -53,6 +70,14 @@ export const T_BYTE_STACK_SIZE: number = 4096;
 export const T_BYTE_BEHIND: number = 12_288;
 export const T_BYTE_BEHIND_SIZE: number = 4096;
 
+/** A copy of a thread's slot, as those who look from outside have it: indexes are relative to the slot. */
+export interface SlotCopy {
+  readonly u8: Uint8Array;
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+}
+
+assert((T_F64_NATIVE + NATIVE_WORDS) * 8 <= T_BYTE_NAME, 'the native words end before the name');
 assert(H_F64_SWITCH_COST < H_F64_PROCESS_START, 'the doubles of the header do not overlap');
 assert(H_BYTE_NODE + H_BYTE_NODE_SIZE <= H_BYTE_OWNER, 'the owner comes after the version of Node');
 assert(H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_BYTE_SCRIPT, 'the script comes after the owner');

@@ -11,11 +11,13 @@
  * spares programming the PMU again. Without slots there is nothing to program, and nothing is exchanged.
  */
 import { assert } from './assert.ts';
+import { noteWait } from './behind.ts';
 import { charge } from './charge.ts';
 import { areEquivalent, contextWordOf } from './context.ts';
 import { STAT, counterWordOf, exchangeCounts, packedOf } from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { TASK_SWITCHES, WAIT } from './events.ts';
+import { noteLateSwitch, noteSwitch } from './last-switches.ts';
 import { C_ACTIVE, C_FIRST, C_SLOTTED, C_TASK, R_NEXT, R_PARENT } from './layout.ts';
 import { deliver } from './sampling.ts';
 import { fillSlots, startCounters, vacateSlots } from './schedule.ts';
@@ -38,6 +40,7 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   const ready = left > s.readySince ? left : s.readySince;
   s.delta[WAITED] = now > ready ? now - ready : 0;
   s.delta[SWITCHES] = 1;
+  if (i32[s.watchAt] !== 0) noteWait(s, task, ready, now);
   const context = next > 0 ? next : 0;
   if (s.isWatchful) enter(s, task, context);
   else setActive(s, context);
@@ -46,7 +49,7 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   s.owner = task;
   i32[s.currentAt] = task;
   f64[s.sinceAt] = now;
-  f64[s.switchesAt]! += 1;
+  noteSwitch(s, task, now);
   i32[s.seqAt]!++;
   if (s.overflowed) deliver(s);
 }
@@ -70,7 +73,7 @@ export function enterLate(s: CpuState, task: TaskHandle, name: number): void {
   s.lateName = name;
   s.i32[s.currentAt] = task;
   s.f64[s.sinceAt] = s.now;
-  s.f64[s.switchesAt]! += 1;
+  noteLateSwitch(s, name, s.now);
 }
 
 /**
@@ -155,6 +158,6 @@ function switchLazily(s: CpuState, task: TaskHandle, next: number): boolean {
   s.current = task;
   s.owner = task;
   i32[s.currentAt] = task;
-  s.f64[s.switchesAt]! += 1;
+  noteSwitch(s, task, 0);
   return true;
 }

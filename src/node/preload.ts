@@ -4,7 +4,7 @@
  * and makes HTTP requests tasks.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_EVENTS, OWNER_VARIABLE, parseOwner } from '../core/index.ts';
+import { H_BLOCKED_MS, H_EVENTS, OWNER_VARIABLE, parseOwner } from '../core/index.ts';
 import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
@@ -26,6 +26,7 @@ export function start(): void {
     name: isMainThread ? 'main' : `worker ${threadId}`,
     owner: takeOwner(),
   });
+  thread.words[H_BLOCKED_MS] = Number(process.env['TASKPERF_BLOCKED_MS'] ?? 0);
   const groups = parseEvents(asked);
   thread.sources.open(groups);
   for (const event of groups.flat()) {

@@ -8,6 +8,8 @@ import { constants } from 'node:os';
 import {
   Cpu,
   EVENT_FAILED,
+  NATIVE_SECTION,
+  NATIVE_WOKE,
   Names,
   V_FLAGS,
   eventRowWord,
@@ -20,7 +22,7 @@ import {
   threadF64,
   threadWord,
 } from '../core/index.ts';
-import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
+import { LACKS_FRAMES } from './addon.ts';
 import type { Addon } from './addon.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import { NativePmu } from './native-pmu.ts';
