@@ -59,9 +59,9 @@ export interface Header {
 
 /** What the process says of itself beside its counts. */
 export function describeProcess({ u8, i32, f64 }: Header, script: string, owner: Owner | null): void {
-  u8.set(encodeUtf8(script, H_BYTE_SCRIPT_SIZE - 1), H_BYTE_SCRIPT);
+  writeText(u8, script, H_BYTE_SCRIPT, H_BYTE_SCRIPT_SIZE);
   if (owner === null) return;
-  u8.set(encodeUtf8(owner.name, H_BYTE_OWNER_SIZE - 1), H_BYTE_OWNER);
+  writeText(u8, owner.name, H_BYTE_OWNER, H_BYTE_OWNER_SIZE);
   f64[H_F64_OWNER_TASK] = owner.task;
   i32[H_OWNER_PID] = owner.pid;
 }
@@ -78,6 +78,11 @@ export function ownerIn({ u8, i32, f64 }: Header): Owner | null {
 
 export function scriptIn({ u8 }: Header): string {
   return textAt(u8, H_BYTE_SCRIPT, H_BYTE_SCRIPT_SIZE);
+}
+
+function writeText(u8: Uint8Array, text: string, at: number, size: number): void {
+  u8.fill(0, at, at + size);
+  u8.set(encodeUtf8(text, size - 1), at);
 }
 
 function textAt(u8: Uint8Array, at: number, size: number): string {

@@ -24,6 +24,7 @@ import {
   assert,
   describeProcess,
   layoutOf,
+  ownerIn,
   threadF64,
 } from '../core/index.ts';
 import type { Capacities, Owner } from '../core/index.ts';
@@ -60,6 +61,7 @@ export class ProcessRegion {
   readonly addon: Addon | null;
   readonly #flusher: Flusher | null;
   readonly #file: string | null;
+  readonly #title: string = process.title;
 
   constructor(options: RegionOptions) {
     const { addon, directory } = options;
@@ -108,7 +110,14 @@ export class ProcessRegion {
     this.#flusher?.flush();
   }
 
+  /** The program may have named itself: those who look from outside see that only if they look in time. */
+  #noteTitle(): void {
+    const title = `${process.title}`;
+    if (title !== this.#title) describeProcess(this.region, title, ownerIn(this.region));
+  }
+
   noteExit(): void {
+    if (isMainThread) this.#noteTitle();
     if (isMainThread || this.addon === null) Atomics.store(this.region.i32, H_STATE, PROCESS_EXITED);
     this.#flusher?.stop();
   }

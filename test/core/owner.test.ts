@@ -64,6 +64,8 @@ test('a region tells what the process runs and who started it', () => {
   describeProcess(words, 'server.mjs worker 2', owner);
   assert.deepEqual(ownerIn(words), owner);
   assert.equal(scriptIn(words), 'server.mjs worker 2');
+  describeProcess(words, 'short', owner);
+  assert.equal(scriptIn(words), 'short');
 });
 
 test('texts that have no room are cut, and leave their neighbours alone', () => {

@@ -9,8 +9,6 @@ import type { Document, Row } from './run-stat.js';
 const cluster = 'test/fixtures/programs/cluster.mjs';
 const byProcess = { args: ['--by', 'process'] };
 
-const noAddon = process.env['TASKPERF_NO_ADDON'] === '1';
-
 type Process = Document['processes'][number];
 
 async function get(port: number, path: string): Promise<string> {
@@ -79,6 +77,31 @@ describe('a cluster behind one port', () => {
     assert.deepEqual(rowsIn(document, primary), []);
   });
 
+  test('under load every request is in the worker that answered it', async () => {
+    const requests = 2000;
+    const served = new Map<string, number>();
+    let left = requests;
+    const { document } = await stat([cluster, '3'], {
+      ...byProcess,
+      load: async (port) => {
+        const client = async (): Promise<void> => {
+          while (left-- > 0) {
+            const [, pid] = (await get(port, '/')).split(' ');
+            served.set(pid!, (served.get(pid!) ?? 0) + 1);
+          }
+        };
+        await Promise.all(Array.from({ length: 16 }, client));
+      },
+    });
+    assertSums(document);
+    const counted = document.tasks.map((row) => [String(row.process), row.count] as const);
+    assert.deepEqual(new Map(counted), served);
+    assert.equal(
+      counted.reduce((sum, [, count]) => sum + count, 0),
+      requests,
+    );
+  });
+
   test('a worker that dies is a process of its own, and so is the one in its place', async () => {
     const { document, stdout } = await stat([cluster], {
       ...byProcess,
@@ -95,7 +118,7 @@ describe('a cluster behind one port', () => {
     assert.equal(dead.pid, Number(pid));
     assert.equal(dead.exited, true);
     const [unanswered] = rowsIn(document, dead);
-    assert.deepEqual([unanswered!.name, unanswered!.live], ['(in flight)', 1]);
+    assert.deepEqual([unanswered!.name, unanswered!.live], ['GET /die', 1]);
     const [answered] = rowsIn(document, processNamed(document, 'cluster.mjs worker 3'));
     assert.equal(answered!.name, 'GET /after');
   });
@@ -158,7 +181,7 @@ describe('processes that come and go', () => {
     assert.equal(processNamed(document, 'child.mjs worker 1').node, process.version);
   });
 
-  test('a manager that adds to NODE_OPTIONS and has a title', { skip: noAddon }, async () => {
+  test('a manager that adds to NODE_OPTIONS and has a title', async () => {
     const { document } = await family('manager');
     assert.equal(processNamed(document, 'manager').pid, document.pid);
     assert.equal(processNamed(document, 'child.mjs 20').node, process.version);
