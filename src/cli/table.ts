@@ -24,6 +24,8 @@ export interface Style {
 /** Rows above this are summed up as "… n more". */
 export const ROWS_MAX: number = 50;
 const NAME_WIDTH_MIN = 22;
+/** Two workers of a cluster differ in the middle of theirs. */
+const PROCESS_WIDTH_MIN = 34;
 const NAME_WIDTH_MAX = 60;
 const GAP = 2;
 /** A line between the header and the total. */
@@ -44,7 +46,10 @@ export function renderTable(report: Report, style: Style): string {
   const body = isByProcess ? processLines(report, toLines) : bodyLines(report, rows, toLines);
   const lines = [...body.map(({ line }) => line), totalLine(report)];
   const columns = columnsOf(report, rows, lines);
-  const fitted = fit(columns, lines, style.width);
+  const fitted = fit(columns, lines, {
+    width: style.width,
+    nameMin: isByProcess ? PROCESS_WIDTH_MIN : NAME_WIDTH_MIN,
+  });
   const draw = (line: Line): string => drawLine(line, fitted).trimEnd();
   const paint = painter(style.color);
   const plain = (text: string): string => text;
@@ -142,13 +147,17 @@ interface Fitted {
   readonly dropped: readonly string[];
 }
 
-function fit(all: readonly Column[], lines: readonly Line[], width: number): Fitted {
+function fit(
+  all: readonly Column[],
+  lines: readonly Line[],
+  { width, nameMin }: { width: number; nameMin: number },
+): Fitted {
   const sized = all.map((column) => {
     const cells = lines.map((line) => column.cell(line).length);
     return { ...column, width: Math.max(column.title.length, ...cells) };
   });
   const longest = Math.max(...lines.map((line) => [...line.name].length));
-  const wanted = Math.min(longest, NAME_WIDTH_MIN);
+  const wanted = Math.min(longest, nameMin);
   const kept = [...sized].sort((a, b) => a.rank - b.rank);
   const used = (): number => kept.reduce((sum, column) => sum + column.width + GAP, 1);
   while (kept.length > 1 && used() + wanted > width) kept.pop();
