@@ -229,8 +229,8 @@ export class OsProcess {
   /** A title is written over the command line, and the rest of it is cleared. */
   #readCommand([first = '', ...words]: readonly string[]): void {
     const isTitle = words.every((word) => word === '') && path.basename(first) !== this.program;
-    if (isTitle) this.title = shownName(first);
-    else this.script = scriptIn(words) || this.script;
+    this.title = isTitle ? shownName(first) : '';
+    if (!isTitle) this.script = scriptIn(words) || this.script;
   }
 
   /** The thread that calls itself so. */

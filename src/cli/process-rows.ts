@@ -112,7 +112,9 @@ function rowsOfOne(pid: number, scaling: Scaling, material: Material): ProcessRo
 
 function nameOf(facts: ProcessFacts | undefined, seen: readonly SeenProcess[]): string {
   const last = seen.at(-1);
-  return last?.title || facts?.script || last?.script || last?.name || 'node';
+  // Seen from outside a process that has just been forked still has its parent's title.
+  const script = facts?.exited === true ? facts.script : last?.title || facts?.script;
+  return script || last?.script || last?.name || 'node';
 }
 
 function isUsed({ values }: OtherRow): boolean {

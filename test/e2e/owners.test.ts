@@ -83,12 +83,6 @@ test('what a child starts outside of any task is of the same task', async () => 
   assert.ok(children!.counters['task-clock']!.value >= burned[0]! + burned[1]!);
 });
 
-test('what a worker starts outside of any task of its own has no owner', async () => {
-  const { document } = await run(['/worker']);
-  const child = document.processes.find((one) => one.name === 'child.mjs 20')!;
-  assert.equal(child.owner, null);
-});
-
 test('a program that is not Node.js is owned where it can be seen', async () => {
   const { document } = await run(['/shell'], ['--by', 'process']);
   const { children } = rowOf(document, 'GET /shell');
