@@ -34,6 +34,8 @@ static struct {
 
 static _Thread_local struct boundary *here;
 
+struct boundary *boundary_here(void) { return here; }
+
 enum { GC_ALL_TYPES = 31, UV_PREPARE_TYPE = 9 };
 
 #define ISOLATE "_ZN2v87Isolate"
@@ -156,6 +158,7 @@ static void begin_section(struct boundary *b, enum place place) {
 
 static void end_section(struct boundary *b) {
   double now = (double)b->wall;
+  if (*b->stack_wanted) stack_asked(b->stack_wanted);
   b->f64[F64_NATIVE + NATIVE_LEFT] = now;
   if (blockages_is_long(&b->blockages, now - b->blockages.begin))
     blockages_end(&b->blockages, now, (double)b->cpu, b->sources.v8.gc_time_ns);
@@ -253,6 +256,8 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   b->words = (int32_t *)(region + slot);
   b->f64 = (double *)(region + slot);
   b->sources.table = (int32_t *)region + WORD_EVENT_TABLE;
+  b->index = (int)((slot - HEADER_BYTES) / SLOT_BYTES);
+  b->stack_wanted = (int32_t *)region + WORD_STACK_WANTED;
   blockages_open(&b->blockages, region, region + slot);
   clock_read(&b->clock, &b->wall, &b->cpu);
   b->f64[F64_NATIVE + NATIVE_NOW] = (double)b->wall;
@@ -311,6 +316,7 @@ int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn
   sources_watch_gc(&b->sources);
   begin_section(b, IN_CALL);
   b->installed = true;
+  stack_add(b);
   return lacks;
 }
 
@@ -333,6 +339,7 @@ static void leave_for_good(struct boundary *b) {
 bool boundary_remove(struct boundary *b, struct closing *closing) {
   if (!b->installed) return false;
   b->installed = false;
+  stack_remove(b);
   if (!closing) leave_for_good(b);  // else the environment ends, and the region may be unmapped by now
   v8.remove_entered(b->isolate, entered);
   v8.remove_completed(b->isolate, completed);

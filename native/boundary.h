@@ -7,9 +7,11 @@
 #include "blockage.h"
 #include "clock.h"
 #include "sources.h"
+#include "stack.h"
 
 // Mirrors of src/core/layout.ts (thread slot); addon.c exports them and src/node/addon.ts asserts that they agree.
 enum {
+  HEADER_BYTES = 4096,     // HEADER_BYTES: the threads' slots follow
   SLOT_BYTES = 16384,      // THREAD_BYTES
   EVENT_LINES = 32,
   WORD_CHARGING = 8,       // T_CHARGING
@@ -65,6 +67,9 @@ struct boundary {
   napi_ref on_owner;   // JavaScript: find out who runs and switch
   napi_ref on_turn;    // JavaScript: a section has ended and WORD_TURN asked for it
   void *prepare;       // uv_prepare_t
+  int32_t *stack_wanted;   // H_STACK_WANTED
+  int index;                    // of the thread's slot
+  struct boundary *next_listed;  // stack.c
 };
 
 // Starts the clock. 0, or an errno: preemption is not seen, the CPU clock is estimated.
@@ -88,6 +93,8 @@ void boundary_charge(struct boundary *b);
 void boundary_nobody(struct boundary *b);
 // false: also nobody's code is told to JavaScript, because the thread's own task is being counted.
 void boundary_skip_nobody(struct boundary *b, bool skip);
+// This thread's, while it is installed.
+struct boundary *boundary_here(void);
 // The runtime's current async context frame as a handle, NULL where there is none.
 napi_value boundary_frame(void);
 // Looks up what the runtime offers; once, before anything else here.

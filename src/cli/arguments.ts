@@ -25,6 +25,8 @@ export interface StatArguments {
   readonly intervalMs: number | undefined;
   /** From how long on an event loop is said to be blocked. */
   readonly blockedMs: number;
+  /** Also show the JavaScript stacks of blocked event loops. */
+  readonly stack: boolean;
   readonly json: boolean;
   readonly output: string | undefined;
   readonly by: By;
@@ -42,6 +44,7 @@ const OPTIONS = {
   metrics: { type: 'string', short: 'M', multiple: true },
   interval: { type: 'string', short: 'I' },
   blocked: { type: 'string' },
+  stack: { type: 'boolean' },
   json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   by: { type: 'string' },
@@ -69,6 +72,7 @@ export function parseStat(args: readonly string[]): StatArguments {
     metricGroups: wanted.metricGroups,
     intervalMs: parseInterval(values.interval),
     blockedMs: parseBlocked(values.blocked),
+    stack: values.stack === true,
     json: values.json === true,
     output: parseOutput(values.output),
     by: parseBy(values.by),

@@ -1,10 +1,13 @@
 /** What stat says of blocked loops: the ten longest blockages, who waited behind whom, and who blocks one now. */
 import { cpuShareText, culpritText } from './blocked.ts';
 import type { BlockageRow, BlockedLog, BlockedNow, WaitRow } from './blocked.ts';
+import { printable } from './reader.ts';
+import type { Stack } from './stacks.ts';
 import { count, inUnit, percent, shorten, time, unitFor } from './units.ts';
 
 export const BLOCKAGES_SHOWN: number = 10;
 const WAITS_SHOWN = 5;
+const FRAMES_SHOWN = 10;
 const GAP = 2;
 
 /** What a report shows of it. */
@@ -26,8 +29,17 @@ export interface BlockageJson {
   readonly late: boolean;
   readonly pid: number;
   readonly thread: string;
+  readonly stack?: StackJson;
   readonly waited: number;
   readonly untilEnd: boolean;
+}
+
+/** With --stack. */
+export interface StackJson {
+  /** "function (file:line:column)", innermost first. */
+  readonly frames: readonly string[];
+  /** Why there are none; null: there are, or it ended before that was known. */
+  readonly missing: string | null;
 }
 
 /** A name that waited and one that it waited behind; the wait is between the two. */
@@ -49,6 +61,7 @@ export interface BlockedNowJson {
   readonly late: boolean;
   readonly pid: number;
   readonly thread: string;
+  readonly stack?: StackJson;
 }
 
 export function blockagesJson({ log, startNs }: BlockedReport): BlockageJson[] {
@@ -82,17 +95,30 @@ function sectionJson(row: BlockageRow | BlockedNow, startNs: number): BlockedNow
     late: row.isLate,
     pid: row.pid,
     thread: row.thread,
+    ...(row.stack === undefined
+      ? {}
+      : { stack: { frames: row.stack.frames, missing: row.stack.missing ?? null } }),
   };
 }
 
 /** "blocked 2.3 s by GET /report #8123 on main". */
 export function blockedNowLines(log: BlockedLog): string[] {
   const several = new Set(log.now.map(({ pid }) => pid)).size > 1;
-  return log.now.map((row) => {
+  return log.now.flatMap((row) => {
     const where = several ? `${row.thread} of process ${row.pid}` : row.thread;
     const parked = cpuShareText(row) === 'parked' ? ', parked' : '';
-    return `blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`;
+    const line = `blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`;
+    return [line, ...stackLines(row.stack)];
   });
+}
+
+/** Innermost first; empty where none was asked for. */
+export function stackLines(stack: Stack | undefined): string[] {
+  if (stack === undefined) return [];
+  if (stack.missing !== undefined) return [`    no stack: ${stack.missing}`];
+  const shown = stack.frames.slice(0, FRAMES_SHOWN).map((frame) => `    at ${printable(frame)}`);
+  const more = stack.frames.length - shown.length + stack.cut;
+  return more > 0 ? [...shown, `    … ${more} more`] : shown;
 }
 
 /** Empty where no loop was blocked for as long as the limit. */
@@ -123,7 +149,12 @@ function longestLines({ log, startNs }: BlockedReport, width: number): string[] 
   const head =
     ` event loops were blocked ${count(totals.count)} ${totals.count === 1 ? 'time' : 'times'} for ` +
     `${time(limitNs)} or more, ${time(totals.ns)} together; the longest, and by whom:`;
-  return [shorten(head, width), ...columns({ titles, cells, names, title: 'blocked by' }, width)];
+  const lines = columns({ titles, cells, names, title: 'blocked by' }, width);
+  const withStacks = shown.flatMap((row, i) => [
+    lines[i + 1]!,
+    ...stackLines(row.stack).map((line) => shorten(`      ${line}`, width)),
+  ]);
+  return [shorten(head, width), lines[0]!, ...withStacks];
 }
 
 function waitLines(log: BlockedLog, width: number): string[] {

@@ -14,13 +14,14 @@ import {
   blockedTotals,
   runningOf,
 } from '../core/blockages.ts';
-import type { Who } from '../core/blockages.ts';
+import type { Running, Who } from '../core/blockages.ts';
 import { BEHIND_LOOP, BEHIND_NOBODY, waitPairsOf } from '../core/behind.ts';
 import { H_PID, H_STATE, PROCESS_EXITED, T_F64_NATIVE, T_ID, T_TID } from '../core/layout.ts';
 import { NATIVE_NOW } from '../core/outside.ts';
 import { hasProc, schedStatFile, schedStatIn } from './os-proc.ts';
 import { threadName } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
+import type { Stack, Stacks } from './stacks.ts';
 
 const LOOP = '(event loop)';
 const NOBODY = '(no task)';
@@ -29,6 +30,7 @@ const SEVERAL = '(many short ones)';
 const PARKED_SHARE = 0.2;
 /** Reports for the document and the table; what is shorter is in no list. */
 const KEPT_MAX = 1000;
+const STACKS_MAX = 1000;
 
 /** Whose it was, for people and for programs. */
 export interface Culprit {
@@ -50,12 +52,16 @@ export interface BlockageRow extends Culprit {
   readonly cpuNs: number | undefined;
   readonly gcNs: number | undefined;
   readonly waited: number;
+  /** Its stack when it was last looked at; undefined: not asked for, or it was too short to be seen. */
+  readonly stack: Stack | undefined;
   /** It still went on when the process ended. */
   readonly untilEnd: boolean;
 }
 
 /** Whose code has a thread now, and for longer than the limit. */
 export interface BlockedNow extends Culprit {
+  /** Undefined: not asked for. */
+  readonly stack: Stack | undefined;
   readonly pid: number;
   readonly thread: string;
   readonly threadId: number;
@@ -84,9 +90,14 @@ export class BlockedLog {
   /** By process, thread and beginning: CPU time of a section that goes on, as last seen. */
   readonly #seen: Map<string, BlockedNow> = new Map();
   #lookedNs = 0;
+  readonly #stacks: Stacks | undefined;
+  /** Stacks taken, by process and beginning of the section. */
+  readonly #taken: Map<string, Stack> = new Map();
 
-  constructor(limitNs: number) {
+  /** @param stacks also ask for the stacks of blocked threads. */
+  constructor(limitNs: number, stacks: Stacks | undefined) {
     this.limitNs = limitNs;
+    this.#stacks = stacks;
   }
 
   /** The blockages that go on, as of the last look. */
@@ -126,9 +137,20 @@ export class BlockedLog {
       const place = { ...placeOf(slot!, pid), ...culpritOf(running, reader, slot!) };
       const { beginCpuNs } = running;
       const cpuNs = cpu === undefined || beginCpuNs === undefined ? undefined : Math.max(0, cpu - beginCpuNs);
-      this.#seen.set(key, { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs });
+      const stack = this.#stackOf(reader, { index, slot: slot!, running, pid });
+      this.#seen.set(key, { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs, stack });
     }
     this.#lookedNs = nowNs;
+  }
+
+  #stackOf(
+    reader: RegionReader,
+    { index, slot, running, pid }: { index: number; slot: Words; running: Running; pid: number },
+  ): Stack | undefined {
+    const stack = this.#stacks?.of(reader, index, slot, running);
+    if (stack !== undefined && this.#taken.size < STACKS_MAX)
+      this.#taken.set(`${pid} ${running.beginNs}`, stack);
+    return stack;
   }
 
   /** Takes what a process that has ended leaves. */
@@ -151,7 +173,8 @@ export class BlockedLog {
     for (const blockage of blockagesOf(slot)) {
       const { beginNs, wallNs, cpuNs, gcNs, waited } = blockage;
       const whose = culpritOf(blockage, reader, slot);
-      this.#rows.push({ ...place, ...whose, beginNs, wallNs, cpuNs, gcNs, waited, untilEnd: false });
+      const stack = this.#taken.get(`${pid} ${beginNs}`);
+      this.#rows.push({ ...place, ...whose, beginNs, wallNs, cpuNs, gcNs, waited, stack, untilEnd: false });
     }
     const totals = blockedTotals(slot);
     this.totals.count += totals.count;
@@ -183,7 +206,8 @@ export class BlockedLog {
     if (!isSeen && this.#lookedNs - beginNs > this.limitNs) return;
     const cpuNs = isSeen ? seen.cpuNs : undefined;
     const place = { ...placeOf(slot, pid), ...culpritOf(running, reader, slot) };
-    this.#push({ ...place, beginNs, wallNs: endNs - beginNs, cpuNs, ...UNTIL_END });
+    const stack = this.#taken.get(`${pid} ${beginNs}`);
+    this.#push({ ...place, beginNs, wallNs: endNs - beginNs, cpuNs, stack, ...UNTIL_END });
   }
 
   #push(row: BlockageRow): void {

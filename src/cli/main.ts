@@ -8,6 +8,7 @@ import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
 import { list } from './list.ts';
 import { stat } from './stat.ts';
+import { top } from './top.ts';
 
 const STATUS_USAGE = 129;
 
@@ -16,6 +17,8 @@ async function main(args: readonly string[]): Promise<number> {
   switch (subcommand) {
     case 'stat':
       return await stat(rest);
+    case 'top':
+      return await top(rest);
     case 'list':
       return list(rest);
     case 'doctor':

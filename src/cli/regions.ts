@@ -27,6 +27,7 @@ import { visitLiveTasks } from './live.ts';
 import { RegionReader, printable } from './reader.ts';
 import { RingReader } from './ring.ts';
 import type { ExitSink } from './ring.ts';
+import type { Stacks } from './stacks.ts';
 import { keyOf, Tally } from './tally.ts';
 import type { By } from './tally.ts';
 import { TaskLog } from './task-log.ts';
@@ -43,6 +44,8 @@ export interface SessionOptions {
   readonly intervals: boolean;
   /** From how long on a loop is said to be blocked; undefined: it is not looked at. */
   readonly blockedNs?: number;
+  /** Also ask for the stacks of blocked threads. */
+  readonly stacks?: Stacks | undefined;
   /** The process that calls itself `inner`: see OsThreads. Undefined: it is not known, or not yet. */
   readonly hostPid?: (inner: number) => number | undefined;
   /** Tasks that own a process without a region, found since it was last asked. */
@@ -79,7 +82,8 @@ export class RegionSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.blocked = options.blockedNs === undefined ? undefined : new BlockedLog(options.blockedNs);
+    this.blocked =
+      options.blockedNs === undefined ? undefined : new BlockedLog(options.blockedNs, options.stacks);
     const events = options.events.map((event) => event.id);
     this.collector = new Collector(events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;

@@ -22,6 +22,7 @@ import { sparePerf } from './reasons.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
+import { Stacks } from './stacks.ts';
 import { renderTable } from './table.ts';
 import type { Tally } from './tally.ts';
 
@@ -59,6 +60,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     by,
     intervals: options.intervalMs !== undefined,
     blockedNs: options.blockedMs * 1e6,
+    stacks: options.stack ? new Stacks(loadAddon()) : undefined,
     hostPid: (inner) => system.hostPidOf(inner),
     takeOwners: () => system.takeOwners(),
   });
@@ -190,9 +192,10 @@ function watch(session: RegionSession, tick: () => void, intervalMs: number | un
   };
 }
 
-function envFor({ command, asked, blockedMs }: StatArguments, directory: string): NodeJS.ProcessEnv {
+function envFor({ command, asked, blockedMs, stack }: StatArguments, directory: string): NodeJS.ProcessEnv {
   if (usesPermissionModel(command, process.env)) return process.env;
-  return { ...childEnv(process.env, asked.text, directory), TASKPERF_BLOCKED_MS: String(blockedMs) };
+  const env = childEnv(process.env, asked.text, directory);
+  return { ...env, TASKPERF_BLOCKED_MS: String(blockedMs), ...(stack ? { TASKPERF_STACK: '1' } : {}) };
 }
 
 function prepared(): string {

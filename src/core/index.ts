@@ -19,4 +19,5 @@ export * from './owner.ts';
 export { type Pmu, isSoftware } from './pmu.ts';
 export * from './read-format.ts';
 export { Region, type RegionHeader } from './region.ts';
+export * from './stack-text.ts';
 export { decodeUtf8, encodeUtf8 } from './utf8.ts';

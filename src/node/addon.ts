@@ -5,6 +5,9 @@ import { createRequire } from 'node:module';
 import {
   BLOCKAGE_RECORDS,
   H_BLOCKED_MS,
+  H_STACK_WANTED,
+  STACK_TEXT_BYTES,
+  T_BYTE_STACK,
   NATIVE_WORDS,
   SLICE_MIN_NS,
   SLICE_RECORDS,
@@ -94,6 +97,15 @@ export interface Addon {
   reads(): number;
   /** Counts only the clocks again. */
   removeSources(): void;
+  /**
+   * Stacks of blocked threads can be asked for through the region's file at `path` (stack-text.ts): the thread of ours that
+   * takes requests is started now, or with the first one. 0, an errno, or −1: this runtime cannot tell stacks.
+   */
+  stacks(path: string, start: boolean): number;
+  /** Ends that thread. */
+  stopStacks(): void;
+  /** Wakes whoever waits on that word of a mapping of a region. */
+  wake(buffer: ArrayBufferLike, byteOffset: number): void;
   /** Nobody's code runs from now on. */
   nobody(): void;
   /** false: code without an async context frame is told to onOwner, too. */
@@ -177,6 +189,9 @@ function assertSameLayout(native: Record<string, unknown>): void {
     ['BYTE_BLOCKAGES', T_BYTE_BLOCKAGES],
     ['BYTE_BEHIND', T_BYTE_BEHIND],
     ['SLICE_MIN_NS', SLICE_MIN_NS],
+    ['WORD_STACK_WANTED', H_STACK_WANTED],
+    ['BYTE_STACK', T_BYTE_STACK],
+    ['STACK_TEXT_BYTES', STACK_TEXT_BYTES],
     ['SWITCH_RECORDS', SWITCH_RECORDS],
     ['SLICE_RECORDS', SLICE_RECORDS],
     ['BLOCKAGE_RECORDS', BLOCKAGE_RECORDS],

@@ -27,6 +27,7 @@ export function start(): void {
     owner: takeOwner(),
   });
   thread.words[H_BLOCKED_MS] = Number(process.env['TASKPERF_BLOCKED_MS'] ?? 0);
+  thread.watchStacks(process.env['TASKPERF_STACK'] === '1');
   const groups = parseEvents(asked);
   thread.sources.open(groups);
   for (const event of groups.flat()) {

@@ -97,6 +97,11 @@ export class ProcessRegion {
     this.noteEstimated();
   }
 
+  /** A tool may ask for the JavaScript stack of a blocked thread: from now on, or from its first request on. */
+  watchStacks(now: boolean): void {
+    if (this.#file !== null && isMainThread) this.addon?.stacks(this.#file, now);
+  }
+
   noteEstimated(): void {
     Atomics.or(this.region.i32, H_ESTIMATED, (1 << TASK_CLOCK) | (1 << CPU_CLOCK));
   }

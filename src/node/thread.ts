@@ -286,6 +286,10 @@ export class Thread implements Scheduler {
     this.#carrier.enter(task);
   }
 
+  watchStacks(now: boolean): void {
+    this.#memory.watchStacks(now);
+  }
+
   /** The thread ends: the last slice goes to whoever runs. */
   finish(): void {
     if (this.#users === 0 || this.#off) return;

@@ -1,0 +1,62 @@
+/** `taskperf top`: what a process that runs under taskperf does now, watched from outside. */
+import { TaskperfError } from '../core/errors.ts';
+import { UsageError } from './arguments.ts';
+import { TOP_HELP } from './help.ts';
+import { widthOf } from './output.ts';
+import { runScreen } from './top/app.ts';
+import { parseTop } from './top/arguments.ts';
+import type { TopArguments } from './top/arguments.ts';
+import { choose, severalError } from './top/choose.ts';
+import { Observer } from './top/observer.ts';
+import { runPlain } from './top/plain.ts';
+import { offered, openTarget } from './top/target.ts';
+import type { Target } from './top/target.ts';
+
+const STATUS_FAILED = 1;
+
+/** Returns the exit status. Throws UsageError. */
+export async function top(args: readonly string[]): Promise<number> {
+  const options = parseTop(args);
+  if (options.help) {
+    process.stdout.write(TOP_HELP);
+    return 0;
+  }
+  try {
+    const target = await targetOf(options);
+    return target === undefined ? 0 : await watch(target, options);
+  } catch (error) {
+    if (!(error instanceof TaskperfError)) throw error;
+    process.stderr.write(`taskperf: ${error.message}\n`);
+    return STATUS_FAILED;
+  }
+}
+
+async function targetOf({ pid }: TopArguments): Promise<Target | undefined> {
+  if (pid !== undefined) return openTarget(pid, process.env);
+  const targets = offered(process.env);
+  if (targets.length === 1) return targets[0];
+  if (targets.length === 0) {
+    throw new UsageError(
+      'nothing of yours runs under taskperf; start a program as `taskperf stat -- COMMAND`',
+    );
+  }
+  if (!isInteractive()) throw severalError(targets);
+  return await choose(targets);
+}
+
+async function watch(target: Target, options: TopArguments): Promise<number> {
+  const noColor = process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '';
+  const observer = new Observer(target);
+  observer.showByProcess(options.byProcess);
+  try {
+    if (isInteractive()) return await runScreen(observer, { ...options, color: options.color && !noColor });
+    const width = widthOf(undefined, process.env['COLUMNS']);
+    return await runPlain(observer, options, width, (text) => process.stdout.write(text));
+  } finally {
+    observer.close();
+  }
+}
+
+function isInteractive(): boolean {
+  return process.stdin.isTTY && process.stdout.isTTY && process.env['TERM'] !== 'dumb';
+}
