@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { documentOf } from '#cli/document.js';
+import { Intervals } from '#cli/interval.js';
 import { NO_OTHERS } from '#cli/os-rows.js';
 import type { Others, SeenProcess } from '#cli/os-rows.js';
 import { ownersOf } from '#cli/owners.js';
@@ -162,6 +163,52 @@ test('names move no cursor', () => {
   assert.match(table, /^ \uFFFD\[2Jx\uFFFD\.mjs \(4194302\)/m);
   assert.ok(!table.includes(escape));
   assert.doesNotMatch(JSON.stringify(documentOf(report)), /\u202e|\\u001b/);
+});
+
+test('threads of several processes are told apart by pid', () => {
+  const table = renderTable(reportOf(family(), 'thread'), { width: 80, color: false });
+  assert.match(table, /^ main \(4194302\) +1 +20\.000/m);
+  assert.match(table, /^ main \(4194303\) +3 +7\.000/m);
+  const { tasks } = documentOf(reportOf(family(), 'thread'));
+  assert.deepEqual(
+    tasks.map((row) => [row.name, row.process]),
+    [
+      ['main', CHILD],
+      ['main', PID],
+    ],
+  );
+});
+
+test('an interval has each process, and its names under it', () => {
+  const regions = family();
+  for (const [i, region] of regions.entries()) region.save(path.join(directory, String(PID - i)));
+  const events = [EVENTS[TASK_CLOCK]!];
+  const session = new RegionSession({ directory, session: SESSION, events, by: 'process', intervals: true });
+  const intervals = new Intervals(session, session.intervalCollector!, {
+    by: 'process',
+    events,
+    hidden: new Set(),
+    explicitEvents: false,
+    system: { processes: new Map(), ended: [] },
+    startNs: 0,
+  });
+  const block = intervals.next(1e9, { width: 80, color: false });
+  session.finish();
+  const lines = block.split('\n').map((line) => line.replace(/ {2,}(?=\S)/g, '  ').trimEnd());
+  assert.deepEqual(lines.slice(1, 6), [
+    ' resize.mjs 17 (4194302)  1  60.000  88.9%',
+    '  GET /  1  20.000  29.6%  20.000  20.000',
+    ' server.mjs (4194303)  3  7.500  11.1%',
+    '  POST /upload  2  6.000  8.9%  3.000  3.000',
+    '  GET /  1  1.000  1.5%  1.000  1.000',
+  ]);
+  assert.deepEqual(
+    intervals.kept[0]!.processes!.map((one) => [one.pid, one.counters['task-clock']!.value]),
+    [
+      [CHILD, 60_000_000],
+      [PID, 7_500_000],
+    ],
+  );
 });
 
 const TABLE = `

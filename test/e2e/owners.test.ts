@@ -119,3 +119,15 @@ test('by task, by process: the owner is the very task', async () => {
     assert.equal(owners.filter((owner) => owner.id === row.id && owner.pid === row.process).length, 1);
   }
 });
+
+test('a taskperf inside the command counts for itself: its owners are not ours', async () => {
+  const inner = ['dist/cli/main.js', 'stat', '-o', '/dev/null', '--', process.execPath];
+  const program = `const { execFileSync } = require('node:child_process'); const { createServer, get } = require('node:http');
+    const server = createServer((q, r) => { execFileSync(process.execPath, ['-e', '']); r.end(); }).listen(0, '127.0.0.1', () =>
+      get({ port: server.address().port, agent: false }, (m) => m.resume().on('end', () => server.close())));`;
+  const { document, code } = await stat([...inner, '-e', program]);
+  assert.equal(code, 0);
+  assertBalanced(document);
+  assert.ok(document.processes.length >= 3);
+  for (const one of document.processes) assert.equal(one.owner, null, one.name);
+});
