@@ -44,6 +44,19 @@ const OUTPUTS = {
     const { printed } = await underStat([], parent, { load: childrenLoad });
     return `$ taskperf stat -- node ${parent}\n${printed}`;
   },
+  blocked: async () => {
+    const server = 'test/fixtures/programs/blocking-server.mjs';
+    const how = { load: blockingLoad, columns: 100 };
+    const { printed } = await underStat(['-I', '1000', '--stack'], server, how);
+    return printed
+      .split('\n')
+      .filter((line) => /^ (blocked|waits)|^ +(\d.*(GET|loop|task)|at |no stack)/.test(line) || line === '')
+      .filter((line) => !line.endsWith('%'))
+      .join('\n')
+      .replaceAll(/\n{2,}/g, '\n\n')
+      .replaceAll(`${root}/`, '/app/')
+      .replaceAll('file://', '');
+  },
   'job-queue': () => run(['dist/examples/job-queue/main.js']),
   list: () => {
     const groups = ['clock', 'task', 'v8', 'software', 'hardware'];
@@ -118,7 +131,7 @@ async function underStat(options, server, { load, columns = 80, env = {} }) {
   const printed = text(stat.stderr);
   let said = '';
   for await (const line of createInterface(stat.stdout)) {
-    const port = /^listening (\d+)$/.exec(line)?.[1];
+    const port = /^listening (\d+)\b/.exec(line)?.[1];
     if (port === undefined) continue;
     said = await load(Number(port));
     stat.kill('SIGTERM');
@@ -156,6 +169,17 @@ async function topScreen({ until, keys }) {
 async function shopLoad(port) {
   const load = start(['examples/shop/load.mjs', String(port)], {});
   return await text(load.stdout);
+}
+
+/** Routes that block the loop, while others come in. */
+async function blockingLoad(port) {
+  const get = (path) => send({ port, agent: undefined, method: 'GET', path });
+  await get('/fast');
+  const burning = get('/burn?ms=2600');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await Promise.all([burning, ...Array.from({ length: 20 }, () => get('/fast'))]);
+  await get('/exec?ms=400');
+  return '';
 }
 
 /** The same requests in the same order: most succeed, some are refused, unknown or fail on purpose. */

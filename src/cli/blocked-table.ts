@@ -1,7 +1,7 @@
 /** What stat says of blocked loops: the ten longest blockages, who waited behind whom, and who blocks one now. */
 import { cpuShareText, culpritText } from './blocked.ts';
 import type { BlockageRow, BlockedLog, BlockedNow, WaitRow } from './blocked.ts';
-import { printable } from './reader.ts';
+import { printable } from './printable.ts';
 import type { Stack } from './stacks.ts';
 import { count, inUnit, percent, shorten, time, unitFor } from './units.ts';
 
@@ -107,7 +107,7 @@ export function blockedNowLines(log: BlockedLog): string[] {
   return log.now.flatMap((row) => {
     const where = several ? `${row.thread} of process ${row.pid}` : row.thread;
     const parked = cpuShareText(row) === 'parked' ? ', parked' : '';
-    const line = `blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`;
+    const line = printable(`blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`);
     return [line, ...stackLines(row.stack)];
   });
 }
@@ -146,9 +146,8 @@ function longestLines({ log, startNs }: BlockedReport, width: number): string[] 
     const where = several ? ` on ${row.thread} of process ${row.pid}` : ` on ${row.thread}`;
     return culpritText(row) + (threads.size > 1 ? where : '') + (row.untilEnd ? ', until the end' : '');
   });
-  const head =
-    ` event loops were blocked ${count(totals.count)} ${totals.count === 1 ? 'time' : 'times'} for ` +
-    `${time(limitNs)} or more, ${time(totals.ns)} together; the longest, and by whom:`;
+  const times = `${count(totals.count)} ${totals.count === 1 ? 'time' : 'times'}`;
+  const head = ` blocked for ${time(limitNs)} or more: ${times}, ${time(totals.ns)} together`;
   const lines = columns({ titles, cells, names, title: 'blocked by' }, width);
   const withStacks = shown.flatMap((row, i) => [
     lines[i + 1]!,
@@ -182,7 +181,7 @@ function columns({ titles, title, cells, names }: Lines, width: number): string[
   const widths = titles.map((one, i) => Math.max(one.length, ...cells.map((row) => row[i]!.length)));
   const draw = (row: readonly string[], name: string): string => {
     const left = row.map((cell, i) => cell.padStart(widths[i]!)).join(' '.repeat(GAP));
-    return ` ${left}${' '.repeat(GAP)}${shorten(name, Math.max(8, width - left.length - GAP - 1))}`;
+    return ` ${left}${' '.repeat(GAP)}${shorten(printable(name), Math.max(8, width - left.length - GAP - 1))}`;
   };
   return [draw(titles, title), ...cells.map((row, i) => draw(row, names[i]!))];
 }

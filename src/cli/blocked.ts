@@ -16,7 +16,16 @@ import {
 } from '../core/blockages.ts';
 import type { Running, Who } from '../core/blockages.ts';
 import { BEHIND_LOOP, BEHIND_NOBODY, waitPairsOf } from '../core/behind.ts';
-import { H_PID, H_STATE, PROCESS_EXITED, T_F64_NATIVE, T_ID, T_TID } from '../core/layout.ts';
+import {
+  H_PID,
+  H_REASON,
+  H_STATE,
+  PROCESS_EXITED,
+  REASON_NO_ADDON,
+  T_F64_NATIVE,
+  T_ID,
+  T_TID,
+} from '../core/layout.ts';
 import { NATIVE_NOW } from '../core/outside.ts';
 import { hasProc, schedStatFile, schedStatIn } from './os-proc.ts';
 import { threadName } from './reader.ts';
@@ -81,6 +90,14 @@ export interface WaitRow {
 
 const UNTIL_END = { gcNs: undefined, waited: 0, untilEnd: true } as const;
 
+/** A thread, looked at. */
+interface Look {
+  readonly index: number;
+  readonly slot: Words;
+  readonly pid: number;
+  readonly nowNs: number;
+}
+
 export class BlockedLog {
   /** The longest ones of processes that have ended, and all of the sections that were as long as the limit. */
   readonly totals: { count: number; ns: number } = { count: 0, ns: 0 };
@@ -116,37 +133,40 @@ export class BlockedLog {
 
   /** Looks at the threads of a process that runs, before its rings are drained. */
   look(reader: RegionReader, pid: number): void {
+    if (isCopy(reader)) return;
     const nowNs = Number(process.hrtime.bigint());
     for (let index = 0; index < reader.threadsUsed; index++) {
       const key = `${pid}:${index}`;
       const before = this.#seen.get(key);
       this.#seen.delete(key);
       const slot = reader.thread(index);
-      const running = slot && runningOf(slot);
-      // Of the loop itself it cannot be told whether it works or has just begun to wait.
-      if (running === undefined || running.kind === WHO_LOOP || nowNs - running.beginNs < this.limitNs)
-        continue;
-      const { beginNs } = running;
-      const tid = tidOf(reader, slot!, pid);
-      const cpu = tid === undefined ? undefined : cpuOf(pid, tid);
-      // A terminated worker leaves its slot as it is.
-      if (cpu === 'gone') {
-        if (before?.beginNs === beginNs) this.#push({ ...before, ...UNTIL_END });
-        continue;
-      }
-      const place = { ...placeOf(slot!, pid), ...culpritOf(running, reader, slot!) };
-      const { beginCpuNs } = running;
-      const cpuNs = cpu === undefined || beginCpuNs === undefined ? undefined : Math.max(0, cpu - beginCpuNs);
-      const stack = this.#stackOf(reader, { index, slot: slot!, running, pid });
-      this.#seen.set(key, { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs, stack });
+      const blocked = slot && this.#blockedAt(reader, { index, slot, pid, nowNs }, before);
+      if (blocked !== undefined) this.#seen.set(key, blocked);
     }
     this.#lookedNs = nowNs;
   }
 
-  #stackOf(
-    reader: RegionReader,
-    { index, slot, running, pid }: { index: number; slot: Words; running: Running; pid: number },
-  ): Stack | undefined {
+  #blockedAt(reader: RegionReader, at: Look, before: BlockedNow | undefined): BlockedNow | undefined {
+    const { slot, pid, nowNs } = at;
+    const running = runningOf(slot);
+    // Of the loop itself it cannot be told whether it works or has just begun to wait.
+    if (running === undefined || running.kind === WHO_LOOP) return undefined;
+    const { beginNs, beginCpuNs } = running;
+    if (nowNs - beginNs < this.limitNs) return undefined;
+    const tid = tidOf(reader, slot, pid);
+    const cpu = tid === undefined ? undefined : cpuOf(pid, tid);
+    if (cpu === 'gone') {
+      // A terminated worker leaves its slot as it is.
+      if (before?.beginNs === beginNs) this.#push({ ...before, ...UNTIL_END });
+      return undefined;
+    }
+    const place = { ...placeOf(slot, pid), ...culpritOf(running, reader, slot) };
+    const isKnown = cpu !== undefined && beginCpuNs !== undefined;
+    const cpuNs = isKnown ? Math.max(0, cpu - beginCpuNs) : undefined;
+    return { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs, stack: this.#stackOf(reader, at, running) };
+  }
+
+  #stackOf(reader: RegionReader, { index, slot, pid }: Look, running: Running): Stack | undefined {
     const stack = this.#stacks?.of(reader, index, slot, running);
     if (stack !== undefined && this.#taken.size < STACKS_MAX)
       this.#taken.set(`${pid} ${running.beginNs}`, stack);
@@ -198,7 +218,8 @@ export class BlockedLog {
     slot: Words,
     { pid, endNs, seen }: { pid: number; endNs: number; seen: BlockedNow | undefined },
   ): void {
-    const running = runningOf(slot);
+    const running =
+      isCopy(reader) && reader.header.i32[H_STATE] !== PROCESS_EXITED ? undefined : runningOf(slot);
     if (running === undefined || running.kind === WHO_LOOP || endNs - running.beginNs < this.limitNs) return;
     const { beginNs } = running;
     const isSeen = seen?.beginNs === beginNs;
@@ -251,6 +272,11 @@ function placeOf(slot: Words, pid: number): Pick<BlockageRow, 'pid' | 'thread' |
 }
 
 /** Undefined: not known. In a pid namespace of its own the thread has another number here. */
+/** Without the addon the file is written by the loop itself: while that is blocked it tells of the time before. */
+function isCopy(reader: RegionReader): boolean {
+  return reader.header.i32[H_REASON] === REASON_NO_ADDON;
+}
+
 function tidOf(reader: RegionReader, slot: Words, pid: number): number | undefined {
   const tid = slot.i32[T_TID]!;
   return tid === 0 || pid !== reader.header.i32[H_PID] ? undefined : tid;

@@ -6,6 +6,7 @@
 import { TASK_CLOCK } from '../core/events.ts';
 import type { Owner } from '../core/owner.ts';
 import type { ProcessRows } from './process-rows.ts';
+import { printable } from './printable.ts';
 import { sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { count } from './units.ts';
@@ -50,7 +51,7 @@ function together(owned: readonly ProcessRows[]): Children {
   const cost = (one: ProcessRows): number => one.values[TASK_CLOCK]!;
   for (const { name } of [...owned].sort((a, b) => cost(b) - cost(a))) {
     // Arguments differ from one to the next.
-    const program = name.split(' ', 1)[0]!;
+    const program = printable(name.split(' ', 1)[0]!);
     names.set(program, (names.get(program) ?? 0) + 1);
   }
   const label = [...names]

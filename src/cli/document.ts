@@ -207,7 +207,7 @@ export function imbalances(report: Report): string[] {
     .filter(([, { error }]) => error !== 0)
     .map(
       ([name, { error }]) =>
-        `the books of ${name} are off by ${error}: please report this, it is a bug of taskperf`,
+        `the books of ${name} are off by ${error}: a damaged region, or a bug of taskperf: please report it`,
     );
 }
 

@@ -53,8 +53,11 @@ counts anyway, so it works while the event loop is blocked, and costs the progra
   -n, --iterations N   leave after so many refreshes
   -s, --sort COLUMN    ${SORT_IDS.join(', ')} [cpu]
       --blocked TIME   a task that has a thread for longer is marked with "!", in red [100ms]
+      --stack          also the JavaScript stack of such a task; \`taskperf stat --stack\` lets the program answer at once
       --by WHAT        one row per name of all processes together (name), or of each (process) [name]
       --no-color       no colours; NO_COLOR does the same
+      --last PID|FILE  instead: the last state of a process that is gone, from the region that it left because its
+                       \`taskperf stat\` was killed, too; --json prints one document (schema taskperf.last/1)
   -h, --help           this page
 
 The keys are on the page behind \`?\`; q leaves. Where stdin or stdout is no terminal one table is printed per interval, until

@@ -11,6 +11,7 @@ import type { IntervalJson } from './document.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import type { OsThreads } from './os-threads.ts';
+import { printable } from './printable.ts';
 import type { RegionSession } from './regions.ts';
 import { busyPids, isCounted, sumOf } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
@@ -132,7 +133,7 @@ export class Intervals {
     const titles = fitted.map(({ title }) => title);
     const lines = shown.map((delta, i) =>
       row(
-        delta.name,
+        printable(delta.name),
         fitted.map(({ cells }) => cells[i]!),
       ),
     );

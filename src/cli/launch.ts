@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { OWNER_VARIABLE } from '../core/owner.ts';
+import { encodeIdentity, ownIdentity } from '../node/identity.ts';
 import { launcherFile, release, startHeld } from './held-start.ts';
 import { noUsage } from './os-usage.ts';
 import type { Usage } from './os-usage.ts';
@@ -69,6 +70,7 @@ export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: stri
     [OWNER_VARIABLE]: undefined,
     NODE_OPTIONS: options.includes(preload) ? options : `${options} ${preload}`.trim(),
     TASKPERF_SESSION: String(process.pid),
+    TASKPERF_SESSION_START: encodeIdentity(ownIdentity()),
     TASKPERF_EVENTS: events,
     TASKPERF_DIR: directory,
   };

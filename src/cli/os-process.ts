@@ -22,7 +22,6 @@ import {
   threadsOf,
 } from './os-proc.ts';
 import type { ProcFile } from './os-proc.ts';
-import { printable } from './reader.ts';
 
 /** What all of them share. */
 export interface Counting {
@@ -293,7 +292,7 @@ function scriptIn(words: readonly string[]): string {
 
 /** A command line may be of any length, and of any bytes. */
 function shownName(text: string): string {
-  return printable(text.slice(0, COMMAND_LENGTH_MAX));
+  return text.slice(0, COMMAND_LENGTH_MAX);
 }
 
 /** Threads name themselves when they have begun, and an execve renames: look 0, 1, 2, 4, 8 … asks again. */

@@ -7,6 +7,7 @@ import type { EventInfo } from '../core/events.ts';
 import type { Line } from './columns.ts';
 import { UNPLACED_PID, allProcesses, merged, unplacedRows } from './process-rows.ts';
 import type { ProcessRows } from './process-rows.ts';
+import { printable } from './printable.ts';
 import { mergedRow, sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
@@ -42,12 +43,12 @@ function linesOfOne(one: ProcessRows, taskLines: TaskLines): BodyLine[] {
 }
 
 function labelOfTask({ name, live }: ReportRow): string {
-  return live > 0 ? `${name} (${count(live)} live)` : name;
+  return live > 0 ? `${printable(name)} (${count(live)} live)` : printable(name);
 }
 
 /** "server.mjs worker 1 (4711)". */
 export function processLabel({ name, pid }: Pick<ProcessRows, 'name' | 'pid'>): string {
-  return pid === UNPLACED_PID ? name : `${name} (${pid})`;
+  return pid === UNPLACED_PID ? name : `${printable(name)} (${pid})`;
 }
 
 /** With the number of its tasks and their mean, if it has any. */

@@ -45,7 +45,7 @@ export interface Report {
   /** The tasks that started processes, by the pid of the process: pids as we call them, names as the tasks ended. */
   readonly owners: ReadonlyMap<number, Owner>;
   /** Undefined: not looked for. */
-  readonly blocked?: BlockedReport;
+  readonly blocked?: BlockedReport | undefined;
   /** Sentences for the user: regions that could not be read, processes that switched taskperf off. */
   readonly notes: readonly string[];
 }

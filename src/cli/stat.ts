@@ -5,7 +5,7 @@ import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
 import type { AskedEvents } from './asked-events.ts';
-import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
+import { messageOf, prepareDirectory, regionDirectory } from './directory.ts';
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
@@ -18,10 +18,12 @@ import { Output } from './output.ts';
 import { ownersOf } from './owners.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
+import { printable } from './printable.ts';
 import { sparePerf } from './reasons.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
+import { removeStale } from './stale.ts';
 import { Stacks } from './stacks.ts';
 import { renderTable } from './table.ts';
 import type { Tally } from './tally.ts';
@@ -139,8 +141,8 @@ function reportOf(options: StatArguments, run: Run): Report {
     groups: session.collector.groups,
     tasks: session.tasks(),
     owners: ownersOf(tally, others, (owner) => session.nameOf(owner)),
-    ...(session.blocked === undefined ? {} : { blocked: { log: session.blocked, startNs } }),
-    notes: notesOf(session, others, { processes: tally.processes.length, ended, dropped }),
+    blocked: session.blocked && { log: session.blocked, startNs },
+    notes: notesOf(session, others, { ended, dropped }),
   };
 }
 
@@ -173,7 +175,7 @@ function print(
   } else if (report.tally.processes.length > 0 || report.others.rows.length > 0) {
     writeOut(output, renderTable(report, output.style));
   } else {
-    writeOut(output, report.notes.map((note) => `taskperf: ${note}\n`).join(''));
+    writeOut(output, report.notes.map((note) => `taskperf: ${printable(note)}\n`).join(''));
   }
 }
 
@@ -210,13 +212,9 @@ function prepared(): string {
   return directory;
 }
 
-function notesOf(
-  session: RegionSession,
-  others: Others,
-  run: { processes: number; ended: Ending; dropped: number },
-): string[] {
+function notesOf(session: RegionSession, others: Others, run: { ended: Ending; dropped: number }): string[] {
   const notes = [...new Set([...session.notes, ...others.notes])];
-  if (run.processes === 0 && session.notes.length === 0) {
+  if (session.tally().processes.length === 0 && session.notes.length === 0) {
     if (others.hasUncountedNode) {
       notes.push(
         'no task was counted, though node ran: the command must not clear NODE_OPTIONS and not use --permission',
@@ -228,7 +226,8 @@ function notesOf(
       );
     }
   }
-  if (run.processes > 0 && others.uncountedNode > 0) notes.push(uncountedText(others.uncountedNode));
+  if (session.tally().processes.length > 0 && others.uncountedNode > 0)
+    notes.push(uncountedText(others.uncountedNode));
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
 }
@@ -247,7 +246,7 @@ function writeOut(output: Output, text: string): void {
     output.write(text);
   } catch (error) {
     process.stderr.write(
-      `taskperf: cannot write to '${output.name}' (${messageOf(error)}); nothing more was written\n`,
+      `taskperf: cannot write to '${printable(output.name)}' (${messageOf(error)}); nothing more was written\n`,
     );
   }
 }

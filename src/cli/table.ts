@@ -8,6 +8,7 @@ import type { Column, Line } from './columns.ts';
 import { childrenOf } from './children.ts';
 import type { Children } from './children.ts';
 import { footerLines } from './footer.ts';
+import { printable } from './printable.ts';
 import { allProcesses } from './process-rows.ts';
 import { processLines } from './process-table.ts';
 import { mergedRow, rowsOf, sumOf, systemRows } from './report.ts';
@@ -67,7 +68,7 @@ export function renderTable(report: Report, style: Style): string {
     draw(totalLine(report)),
     '',
     ...(report.blocked === undefined ? [] : blockedLines(report.blocked, style.width)),
-    ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(line, style.width)),
+    ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(printable(line), style.width)),
   ];
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;
 }
@@ -86,7 +87,8 @@ function systemLines(report: Report): Line[] {
   const scaling = scalingOf(report.tally.processes);
   const others = new Set(report.others.rows);
   const lines = systemRows(report).map((row): Line => {
-    const { name, values } = row;
+    const { values } = row;
+    const name = printable(row.name);
     const isOther = others.has(row);
     return { name, isOther, values, shown: isOther ? values : scaledValues(values, scaling) };
   });
@@ -114,7 +116,7 @@ function taskLines(
 }
 
 function titleOf({ command, by, tally }: Report): string {
-  const words = command.join(' ').replace(/\p{Cc}/gu, '\uFFFD');
+  const words = printable(command.join(' '));
   const hasTasks = tally.processes.length > 0;
   const name = hasTasks ? 'task name' : 'process';
   return ` '${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
@@ -131,10 +133,10 @@ function legendOf(report: Report, rows: readonly ReportRow[]): string {
 }
 
 function labelOf(row: ReportRow, { by, tally }: Report): string {
-  if (row.id !== undefined) return `${row.name} #${row.id}`;
+  if (row.id !== undefined) return `${printable(row.name)} #${row.id}`;
   // Every process has a thread "main".
   const isMany = by === 'thread' && new Set(tally.processes.map(({ pid }) => pid)).size > 1;
-  const name = isMany ? `${row.name} (${row.pid})` : row.name;
+  const name = printable(row.name) + (isMany ? ` (${row.pid})` : '');
   return row.live > 0 ? `${name} (${count(row.live)} live)` : name;
 }
 

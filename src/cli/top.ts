@@ -1,9 +1,11 @@
 /** `taskperf top`: what a process that runs under taskperf does now, watched from outside. */
 import { TaskperfError } from '../core/errors.ts';
+import { loadAddon } from '../node/addon.ts';
 import { UsageError } from './arguments.ts';
 import { TOP_HELP } from './help.ts';
 import { widthOf } from './output.ts';
 import { runScreen } from './top/app.ts';
+import { Stacks } from './stacks.ts';
 import { parseTop } from './top/arguments.ts';
 import type { TopArguments } from './top/arguments.ts';
 import { choose, severalError } from './top/choose.ts';
@@ -46,7 +48,9 @@ async function targetOf({ pid }: TopArguments): Promise<Target | undefined> {
 
 async function watch(target: Target, options: TopArguments): Promise<number> {
   const noColor = process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '';
-  const observer = new Observer(target);
+  const { stack, blockedNs } = options;
+  const wish = stack ? { stacks: new Stacks(loadAddon()), blockedNs } : undefined;
+  const observer = new Observer(target, wish);
   observer.showByProcess(options.byProcess);
   try {
     if (isInteractive()) return await runScreen(observer, { ...options, color: options.color && !noColor });

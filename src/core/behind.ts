@@ -92,46 +92,46 @@ export function waitPairsOf({ i32, f64 }: SlotCopy): WaitPair[] {
   return pairs.sort((a, b) => b.atMostNs - a.atMostNs);
 }
 
-/** The wait of a task that is given the thread at `now`. */
-interface Wait {
-  readonly task: TaskHandle;
-  /** Ready for sure since then; and not before that. */
-  readonly known: number;
-  readonly from: number;
-  readonly now: number;
-}
-
 /**
  * The task is given the thread at `now`, and has been ready since `ready`: notes behind whom it waited. Called when B_WATCH
- * is set, before the switch is noted.
+ * is set, before the switch is noted. In a loop that never sleeps that is always: a task that has run since the last slice
+ * returns at once, a new one pays for it once.
  */
 export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: number): void {
   const { f64, i32, behindAt } = s;
-  const from = f64[behindAt + B_F64_FROM]!;
+  if (task === s.root) return; // code of no task
   const left = f64[s.taskLeftAt + (task << 3)]!;
+  const end = i32[(behindAt << 1) + B_SLICES]!;
   const isNew = left === f64[s.taskStartAt + (task << 3)];
+  if (!isNew && left >= f64[sliceAt(s, end - 1) + L_F64_END]!) return;
   // One that another task has just started did not wait. One that an event began did, before there was a task.
   if (isNew && i32[s.taskParentAt + (task << 4)] !== s.root) return;
-  const woke = f64[s.slotF64 + T_F64_NATIVE + NATIVE_WOKE]!;
-  const wait = isNew
-    ? { task, known: woke, from, now }
-    : { task, known: ready, from: Math.max(left, from), now };
-  const end = i32[behindAt * 2 + B_SLICES]!;
+  const from = f64[behindAt + B_F64_FROM]!;
+  const sureFrom = isNew ? f64[s.slotF64 + T_F64_NATIVE + NATIVE_WOKE]! : ready;
+  const mayBeFrom = isNew ? from : Math.max(left, from);
   const first = Math.max(end - SLICE_RECORDS, 0);
   for (let n = end - 1; n >= first; n--) {
-    const slice = behindAt + SLICES_F64 + (n % SLICE_RECORDS) * SLICE_F64;
-    if (f64[slice + L_F64_BEGIN]! < from) return; // the loop has slept since then
-    noteSlice(s, slice, wait);
+    const slice = sliceAt(s, n);
+    const begin = f64[slice + L_F64_BEGIN]!;
+    if (begin < from) return; // the loop has slept since then
+    const over = f64[slice + L_F64_END]!;
+    const sure = over - Math.max(begin, sureFrom);
+    const atMost = now - over <= over - begin ? over - Math.max(begin, mayBeFrom) : sure;
+    if (atMost >= SLICE_MIN_NS) noteBehind(s, { task, slice, sure, atMost });
   }
 }
 
-function noteSlice(s: CpuState, slice: number, { task, known, from, now }: Wait): void {
+/** Double index of slice n. */
+function sliceAt(s: CpuState, n: number): number {
+  return s.behindAt + SLICES_F64 + (n & (SLICE_RECORDS - 1)) * SLICE_F64;
+}
+
+function noteBehind(
+  s: CpuState,
+  { task, slice, sure, atMost }: { task: TaskHandle; slice: number; sure: number; atMost: number },
+): void {
   const { f64, i32 } = s;
-  const end = f64[slice + L_F64_END]!;
-  const begin = f64[slice + L_F64_BEGIN]!;
-  const sure = end - Math.max(begin, known);
-  const atMost = now - end <= end - begin ? end - Math.max(begin, from) : sure;
-  if (atMost < SLICE_MIN_NS || f64[slice + L_F64_ID] === f64[s.taskIdAt + (task << 3)]) return;
+  if (f64[slice + L_F64_ID] === f64[s.taskIdAt + (task << 3)]) return;
   i32[slice * 2 + L_WAITED]!++;
   const blockage = i32[slice * 2 + L_BLOCKAGE]!;
   if (blockage > 0) i32[blockageWord(s, blockage - 1) + Q_WAITED]!++;

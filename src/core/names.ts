@@ -73,7 +73,7 @@ export class Names {
     return this.#known.has(text);
   }
 
-  get hasRoom(): boolean {
+  hasRoom(): boolean {
     return Atomics.load(this.#region.i32, H_NAMES_USED) < this.#region.layout.names;
   }
 

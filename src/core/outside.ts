@@ -33,9 +33,15 @@ export const H_F64_OWNER_TASK: number = 24;
 /** UTF-8, zero-terminated: the name of the task that started this process. */
 export const H_BYTE_OWNER: number = 288;
 export const H_BYTE_OWNER_SIZE: number = 120;
+/** The same as H_F64_PROCESS_START, of the tool that asked for the region (H_SESSION). 0 = unknown. */
+export const H_F64_SESSION_START: number = 51; // byte 408
+/** Inode of the process's pid namespace, in which its pid is what it is. 0 = unknown. */
+export const H_F64_NAMESPACE: number = 52;
+/** The same of the tool. */
+export const H_F64_SESSION_NAMESPACE: number = 53;
 /** UTF-8, zero-terminated: what the process runs, "server.mjs", "server.mjs worker 2". */
-export const H_BYTE_SCRIPT: number = 424;
-export const H_BYTE_SCRIPT_SIZE: number = 88;
+export const H_BYTE_SCRIPT: number = 432;
+export const H_BYTE_SCRIPT_SIZE: number = 80;
 
 export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
@@ -80,7 +86,11 @@ export interface SlotCopy {
 assert((T_F64_NATIVE + NATIVE_WORDS) * 8 <= T_BYTE_NAME, 'the native words end before the name');
 assert(H_F64_SWITCH_COST < H_F64_PROCESS_START, 'the doubles of the header do not overlap');
 assert(H_BYTE_NODE + H_BYTE_NODE_SIZE <= H_BYTE_OWNER, 'the owner comes after the version of Node');
-assert(H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_BYTE_SCRIPT, 'the script comes after the owner');
+assert(
+  H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_F64_SESSION_START * 8,
+  'the owner ends before the identity of the tool',
+);
+assert((H_F64_SESSION_NAMESPACE + 1) * 8 <= H_BYTE_SCRIPT, 'the identities end before the script');
 assert(H_BYTE_SCRIPT + H_BYTE_SCRIPT_SIZE <= H_BYTE_MESSAGE, 'the script ends before the message');
 assert(T_BYTE_SWITCHES + T_BYTE_SWITCHES_SIZE <= T_BYTE_BLOCKAGES, 'the areas of a thread do not overlap');
 assert(T_BYTE_BEHIND + T_BYTE_BEHIND_SIZE === THREAD_BYTES, 'a thread slot is full');

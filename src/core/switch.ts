@@ -36,11 +36,8 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   i32[s.seqAt]!++; // odd: readers on other threads wait for the whole set
   const now = charge(s);
   if (s.owner > 0) f64[s.taskLeftAt + (s.owner << 3)] = now;
-  const left = f64[s.taskLeftAt + (task << 3)]!;
-  const ready = left > s.readySince ? left : s.readySince;
-  s.delta[WAITED] = now > ready ? now - ready : 0;
+  endWait(s, task, now);
   s.delta[SWITCHES] = 1;
-  if (i32[s.watchAt] !== 0) noteWait(s, task, ready, now);
   const context = next > 0 ? next : 0;
   if (s.isWatchful) enter(s, task, context);
   else setActive(s, context);
@@ -52,6 +49,14 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   noteSwitch(s, task, now);
   i32[s.seqAt]!++;
   if (s.overflowed) deliver(s);
+}
+
+/** The task has been ready until now. */
+function endWait(s: CpuState, task: TaskHandle, now: number): void {
+  const left = s.f64[s.taskLeftAt + (task << 3)]!;
+  const ready = left > s.readySince ? left : s.readySince;
+  s.delta[WAITED] = now > ready ? now - ready : 0;
+  if (s.i32[s.watchAt] !== 0) noteWait(s, task, ready, now);
 }
 
 /** The thread's time from now on is late work of a task called `name`, charged to `task`, an ancestor of it. */

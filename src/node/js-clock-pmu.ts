@@ -6,6 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import {
   CPU_CLOCK,
+  NATIVE_LEFT,
   NATIVE_NOW,
   NATIVE_SECTION,
   NATIVE_WOKE,
@@ -14,12 +15,14 @@ import {
   T_F64_IDLE,
   T_F64_LOOP,
   T_F64_NATIVE,
+  T_F64_SINCE,
   T_F64_TOTAL,
   TASK_CLOCK,
   threadF64,
   threadWord,
 } from '../core/index.ts';
 import type { Pmu, Region } from '../core/index.ts';
+import { JsBlockages } from './js-blockages.ts';
 
 /** A count that only grows, its line, and its value at the last reading. */
 interface Source {
@@ -40,6 +43,7 @@ export class JsClockPmu implements Pmu {
   #native = 0;
   #last: number = monotonicNs();
   #idle: number = idleNs();
+  #blockages: JsBlockages | null = null;
   /** Between a callback's end and the next: the loop's own time. */
   #inLoop = false;
 
@@ -56,6 +60,8 @@ export class JsClockPmu implements Pmu {
     this.#slot = threadF64(layout, thread);
     this.#native = this.#slot + T_F64_NATIVE;
     this.#i32[this.#charging] = 1;
+    this.#blockages = new JsBlockages(this.#region, this.#slot);
+    this.#f64[this.#native + NATIVE_SECTION] = this.#last;
   }
 
   /** Counts one more event: `read` at every reading, null for one that is credited from outside. */
@@ -83,7 +89,10 @@ export class JsClockPmu implements Pmu {
 
   read(raw: Float64Array): number {
     const now = this.#account();
-    if (this.#inLoop) this.#f64[this.#native + NATIVE_SECTION] = now;
+    if (this.#inLoop) {
+      this.#f64[this.#native + NATIVE_SECTION] = now;
+      this.#blockages?.begin();
+    }
     this.#inLoop = false;
     this.#i32[this.#charging] = 1;
     const chargeable = this.#slot + T_F64_CHARGEABLE;
@@ -93,7 +102,9 @@ export class JsClockPmu implements Pmu {
 
   /** The outermost callback has returned to the loop. */
   leave(): void {
-    this.#account();
+    const now = this.#account();
+    if (!this.#inLoop) this.#blockages?.end(this.#f64[this.#native + NATIVE_SECTION]!, now);
+    this.#f64[this.#native + NATIVE_LEFT] = now;
     this.#inLoop = true;
     this.#i32[this.#charging] = 0;
   }
@@ -112,6 +123,11 @@ export class JsClockPmu implements Pmu {
       f64[slot + T_F64_IDLE + CPU_CLOCK]! += idled;
       f64[slot + T_F64_TOTAL + CPU_CLOCK]! += idled;
       f64[this.#native + NATIVE_WOKE] = now;
+      this.#blockages?.slept();
+    }
+    if (!this.#inLoop) {
+      const section = f64[this.#native + NATIVE_SECTION]!;
+      this.#blockages?.slice(Math.max(section, f64[slot + T_F64_SINCE]!), now);
     }
     const busy = elapsed - idled;
     this.#book(TASK_CLOCK, busy);

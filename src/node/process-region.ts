@@ -12,6 +12,10 @@ import {
   H_BYTE_MESSAGE,
   H_BYTE_MESSAGE_SIZE,
   H_ESTIMATED,
+  H_F64_NAMESPACE,
+  H_F64_PROCESS_START,
+  H_F64_SESSION_NAMESPACE,
+  H_F64_SESSION_START,
   H_OFF,
   H_REASON,
   H_STATE,
@@ -30,6 +34,7 @@ import {
 import type { Capacities, Owner } from '../core/index.ts';
 import type { Addon } from './addon.ts';
 import { Flusher } from './flusher.ts';
+import { decodeIdentity, ownIdentity } from './identity.ts';
 import { monotonicNs } from './js-clock-pmu.ts';
 import { scriptOfProcess } from './script.ts';
 
@@ -41,6 +46,8 @@ export interface RegionOptions {
   readonly session: number;
   /** The task that started this process. */
   readonly owner?: Owner | null;
+  /** What else tells which process the tool is (identity.ts); default: TASKPERF_SESSION_START. */
+  readonly sessionStart?: string;
 }
 
 /** A region that only this thread looks at. */
@@ -66,6 +73,7 @@ export class ProcessRegion {
   constructor(options: RegionOptions) {
     const { addon, directory } = options;
     this.addon = addon;
+    if (directory !== null) checkPrivate(directory);
     if (addon === null) {
       this.#file = null;
       this.region = format(new ArrayBuffer(layoutOf(SMALL_CAPACITIES).bytes), SMALL_CAPACITIES, options);
@@ -136,8 +144,29 @@ function format(buffer: ArrayBufferLike, capacities: Capacities, options: Region
     startEpochMs: Date.now(),
     startMono: monotonicNs(),
   });
-  if (options.directory !== null) describeProcess(region, scriptOfProcess(), options.owner ?? null);
+  if (options.directory !== null) {
+    identify(region, options);
+    describeProcess(region, scriptOfProcess(), options.owner ?? null);
+  }
   return region;
+}
+
+/** So that the file is known to be nobody's once both are gone, whoever has their pids then. */
+function identify({ f64 }: Region, { session, sessionStart }: RegionOptions): void {
+  const own = ownIdentity();
+  const tool = decodeIdentity(session, sessionStart ?? process.env['TASKPERF_SESSION_START']);
+  f64[H_F64_PROCESS_START] = own.startTicks;
+  f64[H_F64_NAMESPACE] = own.namespace;
+  f64[H_F64_SESSION_START] = tool.startTicks;
+  f64[H_F64_SESSION_NAMESPACE] = tool.namespace;
+}
+
+/** Made by others: another user's, or one that others can enter. The process that asked has looked; so do we. */
+function checkPrivate(directory: string): void {
+  const { uid, mode } = fs.lstatSync(directory);
+  const isMine = process.geteuid === undefined || uid === process.geteuid();
+  if (isMine && (mode & (fs.constants.S_IFMT | 0o077)) === fs.constants.S_IFDIR) return;
+  throw new TaskperfError('EACCES', `${directory} is not private to this user; set TASKPERF_DIR`, directory);
 }
 
 /** Without the addon threads share no memory: each has a file of its own. */

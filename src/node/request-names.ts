@@ -61,7 +61,7 @@ export class RequestNames {
     this.#foldsLeft--;
     const text = foldPath(method, path);
     if (!names.knows(text)) {
-      if (this.#provisional === PROVISIONAL_MAX || !names.hasRoom) return unnamed;
+      if (this.#provisional === PROVISIONAL_MAX || !names.hasRoom()) return unnamed;
       this.#provisional++;
     }
     return names.intern(text);

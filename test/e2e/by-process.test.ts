@@ -10,6 +10,10 @@ const cluster = 'test/fixtures/programs/cluster.mjs';
 const byProcess = { args: ['--by', 'process'] };
 
 type Process = Document['processes'][number];
+interface Interval {
+  tasks: { name: string; process?: number; count: number }[];
+  processes: { pid: number; counters: Record<string, { value: number }> }[];
+}
 
 async function get(port: number, path: string): Promise<string> {
   const [response] = (await once(http.get({ port, path, agent: false }), 'response')) as [
@@ -196,7 +200,8 @@ test('intervals have the processes apart', async () => {
     },
   });
   assertSums(document);
-  const served = document.intervals!.flatMap((one) => one.tasks);
+  const { intervals } = document as Document & { intervals: Interval[] };
+  const served = intervals.flatMap((one) => one.tasks);
   const workers = document.processes.filter((one) => one.name.startsWith('cluster.mjs worker '));
   for (const { pid } of workers) {
     const rows = served.filter((row) => row.process === pid);
@@ -204,8 +209,8 @@ test('intervals have the processes apart', async () => {
     assert.equal(sum, rowsIn(document, { pid } as Process)[0]!.count);
   }
   const used = (pid: number): number =>
-    document
-      .intervals!.flatMap((one) => one.processes!.filter((entry) => entry.pid === pid))
+    intervals
+      .flatMap((one) => one.processes.filter((entry) => entry.pid === pid))
       .reduce((total, entry) => total + entry.counters['task-clock']!.value, 0);
   for (const { pid, counters } of document.processes.filter((one) => one.node !== null)) {
     const own = document.threads.filter((thread) => thread.pid === pid && thread.javascript);

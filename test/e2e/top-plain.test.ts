@@ -141,3 +141,22 @@ void test('another user’s process', {
   assert.equal(result.status, 1);
   assert.match(result.stderr, /^taskperf: process \d+ belongs to another user; run taskperf as that user/);
 });
+
+void test('the processes of a session together, with a total, and apart', async (t) => {
+  const server = await Watched.start('test/fixtures/programs/top-cluster.cjs');
+  t.after(() => server.dispose());
+  const answers = new Map<number, number>();
+  for (let i = 0; i < 10; i++) {
+    // A connection each: they are given to the workers in turn.
+    const pid = Number(await server.get('/', { connection: 'close' }));
+    answers.set(pid, (answers.get(pid) ?? 0) + 1);
+  }
+  assert.equal(answers.size, 2, 'both workers answered');
+  const together = run(server.env, '-d', '0.2', '-n', '1');
+  assert.match(together.stdout, /\(3 processes from pid \d+\)/);
+  assert.match(together.stdout, /^ GET \/ +0 .* 10 /m);
+  const apart = run(server.env, '-d', '0.2', '-n', '1', '--by', 'process');
+  for (const [pid, count] of answers)
+    assert.match(apart.stdout, new RegExp(`^ GET / +${pid} +0 .* ${count} `, 'm'), `${pid}: ${count}`);
+  assert.match(apart.stdout, /^ total .* 10 /m);
+});

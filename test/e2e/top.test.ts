@@ -1,63 +1,10 @@
 /** `taskperf top` on a terminal (tmux): keys in, screen out. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { TestContext } from 'node:test';
-import { Terminal, noTmux } from './tmux.ts';
+import { noTmux } from './tmux.ts';
 import type { Size } from './tmux.ts';
-import { Watched, cli } from './watched.ts';
-
-const SERVER = 'test/fixtures/programs/top-server.cjs';
-const WIDE: Size = { width: 120, height: 40 };
-
-interface Started {
-  readonly server: Watched;
-  readonly terminal: Terminal;
-}
-
-/** A server and `top` on it, both ended with the test. */
-async function started(t: TestContext, size: Size, ...args: string[]): Promise<Started> {
-  const server = await Watched.start(SERVER);
-  t.after(() => server.dispose());
-  return { server, terminal: top(t, server, size, ...args) };
-}
-
-function top(t: TestContext, server: Watched, size: Size, ...args: string[]): Terminal {
-  const terminal = new Terminal([process.execPath, cli, 'top', ...args], size, server.env);
-  t.after(() => terminal.kill());
-  return terminal;
-}
-
-void test('a task that blocks the loop for 10 s is named within one refresh', { skip: noTmux }, async (t) => {
-  const { server, terminal } = await started(t, WIDE);
-  await terminal.shows(/pid \d+, Node v/, /last 1\.\d s/);
-  const askedMs = Date.now();
-  const blocked = server.get('/burn?ms=10000');
-  const lines = await terminal.shows(/! GET \/burn #\d+ for [\d.]+ m?s/);
-  const tookMs = Date.now() - askedMs;
-  // One refresh of 1 s, the limit of 100 ms, and drawing, on a machine that may be busy.
-  assert.ok(tookMs < 5000, `${tookMs} ms`);
-  assert.match(lines.join('\n'), /GET \/burn +1 /, 'it is alive, too');
-  // It goes on being named, and its time goes on, though no book has it.
-  await terminal.shows(/! GET \/burn #\d+ for [4-9]\.\d+ s/);
-  const cpu = await terminal.waitFor(
-    (screen) => cpuOf(screen, 'GET /burn') > 5,
-    'CPU of the task that blocks',
-  );
-  assert.ok(cpuOf(cpu, 'GET /burn') <= 110, 'no more than a CPU');
-  await blocked;
-  await terminal.shows(/main +\[[^\]]*\][^!]* (idle|event loop|GET)/);
-});
-
-/** The column after req/s. */
-function cpuOf(lines: readonly string[], name: string): number {
-  const row = lines.find((line) => line.startsWith(` ${name} `));
-  return Number(
-    row
-      ?.slice(name.length + 1)
-      .trim()
-      .split(/ +/)[2],
-  );
-}
+import { SERVER, WIDE, started, top } from './top-terminal.ts';
+import { Watched } from './watched.ts';
 
 const SIZES: Readonly<Record<number, Size>> = {
   80: { width: 80, height: 24 },
@@ -69,7 +16,7 @@ for (const [columns, size] of Object.entries(SIZES)) {
   void test(`${columns} columns: threads, names, and as many columns as there is room for`, {
     skip: noTmux,
   }, async (t) => {
-    const { server, terminal } = await started(t, size);
+    const { server, terminal } = await started(t, { size });
     for (let i = 0; i < 20; i++) await server.get('/cheap');
     const lines = await terminal.shows(/GET \/cheap +0 /, /last \d\.\d s/);
     assert.ok(
@@ -93,7 +40,7 @@ function headingOf(lines: readonly string[]): string {
 void test('keys: sort, filter, freeze, details of a name and of a task, help, resize, quit', {
   skip: noTmux,
 }, async (t) => {
-  const { server, terminal } = await started(t, WIDE, '-d', '0.3');
+  const { server, terminal } = await started(t, { args: ['-d', '0.3'] });
   const first = server.get('/hold');
   await terminal.shows(/GET \/hold +1 /);
   await server.get('/release');
@@ -180,14 +127,14 @@ function assertGivenBack(lines: readonly string[]): void {
 }
 
 void test('the terminal is given back after SIGTERM', { skip: noTmux }, async (t) => {
-  const { terminal } = await started(t, WIDE);
+  const { terminal } = await started(t);
   await terminal.shows(/pid \d+, Node v/);
   process.kill(terminal.pidOf('top'), 'SIGTERM');
   assertGivenBack(await terminal.shows(/status 0/, /icanon/));
 });
 
 void test('a process that ends: its last state stays until q', { skip: noTmux }, async (t) => {
-  const { server, terminal } = await started(t, WIDE, '-d', '0.3');
+  const { server, terminal } = await started(t, { args: ['-d', '0.3'] });
   for (let i = 0; i < 5; i++) await server.get('/cheap');
   await terminal.shows(/GET \/cheap +0 .* 5$/m);
   await server.stop();
@@ -196,25 +143,9 @@ void test('a process that ends: its last state stays until q', { skip: noTmux },
   assertGivenBack(await terminal.shows(/status 0/, /icanon/));
 });
 
-void test('colours, and none with NO_COLOR', { skip: noTmux }, async (t) => {
-  const { server, terminal } = await started(t, WIDE, '--blocked', '1ms');
-  const blocked = server.get('/burn?ms=1500');
-  await terminal.shows(/! GET \/burn #\d+ for/);
-  const [before = ''] = terminal.coloredScreen().split('! GET /burn');
-  assert.match(before.slice(-12), /91m/, 'bright red');
-  await blocked;
-  const plain = new Terminal([process.execPath, cli, 'top'], WIDE, { ...server.env, NO_COLOR: '1' });
-  t.after(() => plain.kill());
-  await plain.shows(/last \d\.\d s/);
-  const codes = plain.coloredScreen().split('\u001b').slice(1);
-  assert.ok(codes.length > 0, 'bold and underlined it may be');
-  // 39 and 49 are the terminal's own colours.
-  for (const code of codes) assert.doesNotMatch(code, /^\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9\d|10\d)[;m]/);
-});
-
 void test('several sessions: a list to choose from', { skip: noTmux }, async (t) => {
   const [first] = await Watched.startTwo(t, SERVER);
-  const terminal = top(t, first, WIDE);
+  const terminal = top(t, first);
   await terminal.shows(
     /Running under taskperf:/,
     /1 +\d+ +node .*top-server/,

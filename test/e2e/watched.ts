@@ -11,6 +11,17 @@ import { root } from './run-stat.ts';
 
 export const cli: string = path.join(root, 'dist/cli/main.js');
 
+export interface Options {
+  /** Another one's. */
+  readonly directory?: string;
+  /** For stat and the program. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly statArgs?: readonly string[];
+}
+
+/** For a program to listen, on a machine that may be busy. */
+const START_MS = 60_000;
+
 export class Watched {
   readonly directory: string;
   readonly env: Record<string, string>;
@@ -19,15 +30,15 @@ export class Watched {
   port = 0;
   #said = '';
 
-  private constructor(program: readonly string[], directory: string) {
+  private constructor(program: readonly string[], directory: string, { env = {}, statArgs = [] }: Options) {
     this.directory = directory;
     this.env = { TASKPERF_DIR: directory };
     this.#stat = spawn(
       process.execPath,
-      [cli, 'stat', '-o', `${directory}/table-${process.hrtime.bigint()}`, '--', ...program],
+      [cli, 'stat', ...statArgs, '-o', `${directory}/table-${process.hrtime.bigint()}`, '--', ...program],
       {
         cwd: root,
-        env: { ...process.env, ...this.env },
+        env: { ...process.env, ...this.env, ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
@@ -35,13 +46,20 @@ export class Watched {
   }
 
   /** A program that prints `listening <port>`. */
-  static async start(program: string, options: { directory?: string } = {}): Promise<Watched> {
+  static async start(program: string, options: Options = {}): Promise<Watched> {
     const directory = options.directory ?? fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-test-'));
-    const watched = new Watched([process.execPath, program], directory);
+    const watched = new Watched([process.execPath, program], directory, options);
     watched.#ownsDirectory = options.directory === undefined;
+    const started = AbortSignal.timeout(START_MS);
     while (!/listening \d+/.test(watched.#said)) {
-      assert.equal(watched.#stat.exitCode, null, 'the program ended before it listened');
-      await Promise.race([once(watched.#stat.stdout!, 'data'), once(watched.#stat, 'exit')]);
+      try {
+        assert.equal(watched.#stat.exitCode, null, 'the program ended before it listened');
+        const { stdout } = watched.#stat;
+        await Promise.race([once(stdout!, 'data', { signal: started }), once(watched.#stat, 'exit')]);
+      } catch (error) {
+        await watched.dispose();
+        throw error;
+      }
     }
     watched.port = Number(/listening (\d+)/.exec(watched.#said)![1]);
     return watched;
@@ -56,9 +74,10 @@ export class Watched {
     return fs.readdirSync(this.directory).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
   }
 
-  async get(target: string): Promise<void> {
-    const response = await fetch(`http://127.0.0.1:${this.port}${target}`);
-    await response.text();
+  /** What the program answers. */
+  async get(target: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.port}${target}`, { headers });
+    return await response.text();
   }
 
   /** Ends the program, and waits until stat has written its table. */

@@ -80,6 +80,21 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
     assert.equal(fs.statSync(inside('short')).size, 4096);
   });
 
+  test('the thread that waits for requests of stacks begins and ends, again and again', () => {
+    const threads = (): number => fs.readdirSync('/proc/self/task').length;
+    const before = threads();
+    assert.equal(addon.stacks(inside('none'), true), ENOENT);
+    mapped(inside('stacks'), 8192, true);
+    for (let i = 0; i < 50; i++) {
+      assert.equal(addon.stacks(inside('stacks'), true), 0);
+      assert.equal(addon.stacks(inside('stacks'), true), 0);
+      assert.equal(threads(), before + 1);
+      addon.stopStacks();
+      assert.equal(threads(), before);
+    }
+    addon.stopStacks();
+  });
+
   test('throws a TypeError on wrong arguments', () => {
     const any = addon as unknown as Record<string, (...args: unknown[]) => unknown>;
     const buffer = new ArrayBuffer(SLOT_BYTES);
@@ -102,6 +117,14 @@ describe('the addon', { skip: absent && 'there is no addon here' }, () => {
       ['install', 1, true],
       ['install', (): void => {}, 1],
       ['install', (): void => {}, true],
+      ['stacks'],
+      ['stacks', inside('x')],
+      ['stacks', 'x'.repeat(5000), false],
+      ['wake'],
+      ['wake', {}, 0],
+      ['wake', buffer, SLOT_BYTES],
+      ['wake', buffer, 2],
+      ['wake', buffer, -4],
     ];
     for (const [name, ...args] of wrong) {
       assert.throws(

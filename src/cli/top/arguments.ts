@@ -14,6 +14,8 @@ export interface TopArguments {
   readonly blockedNs: number;
   readonly sort: ColumnId;
   readonly byProcess: boolean;
+  /** Also show the JavaScript stacks of blocked threads. */
+  readonly stack: boolean;
   readonly color: boolean;
 }
 
@@ -24,6 +26,7 @@ const OPTIONS = {
   sort: { type: 'string', short: 's' },
   blocked: { type: 'string' },
   by: { type: 'string' },
+  stack: { type: 'boolean' },
   'no-color': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -48,6 +51,7 @@ export function parseTop(args: readonly string[]): TopArguments {
     blockedNs: parseBlocked(text('blocked') ?? '100ms') * 1e6,
     sort: parseSort(text('sort') ?? 'cpu'),
     byProcess: parseBy(text('by') ?? 'name'),
+    stack: given['stack'] === true,
     color: given['no-color'] !== true,
   };
 }

@@ -6,6 +6,8 @@ export interface Look {
   readonly pid: number;
   readonly command: string;
   readonly snapshot: Snapshot;
+  /** Lines of the JavaScript stack of a thread that is blocked. */
+  readonly stackOf: (thread: number) => readonly string[];
 }
 
 /** What a name's tasks did in the window; `exits` and so on add up over processes. */
@@ -147,5 +149,6 @@ function timeOf(thread: ThreadBooks, { atNs, gcLine }: Snapshot): ThreadTime {
 function kindNow({ holder }: ThreadBooks): keyof ThreadTime | undefined {
   if (holder === undefined) return undefined;
   if (holder.kind === 'task') return 'tasks';
+  if (holder.kind === 'unseen') return undefined;
   return holder.kind === 'loop' || holder.kind === 'idle' ? holder.kind : 'other';
 }

@@ -6,7 +6,7 @@ import { legend } from './thread-lines.ts';
 
 const KEYS: readonly (readonly [string, string])[] = [
   ['q, Ctrl-C', 'quit'],
-  ['? h', 'this page; any key goes back'],
+  ['? h', 'this page; up and down move in it, any other key goes back'],
   ['up down j k', 'choose a row; Page Up, Page Down, Home, End'],
   ['Enter', 'details of the name: all that is counted, a histogram, its live tasks; again: of one task'],
   ['Esc', 'back; in the table: no filter'],

@@ -1,12 +1,28 @@
-/** Who has a thread now, and what of its time is in no book yet. */
+/**
+ * Who has a thread now, and what of its time is in no book yet.
+ *
+ * Without the addon the region is a copy that the program's own loop writes every 100 ms: it always shows the moment of
+ * copying, and while the loop is blocked nothing at all. That no copy comes is then what there is to say.
+ */
+import fs from 'node:fs';
 import { CPU_CLOCK, TASK_CLOCK } from '../../core/events.ts';
 import { WHO_LATE, WHO_LOOP, WHO_TASK, runningOf } from '../../core/blockages.ts';
 import { newestSwitch } from '../../core/last-switches.ts';
-import { T_CURRENT, T_F64_CHARGEABLE, T_F64_LAST, T_F64_NATIVE, T_ROOT, T_TID } from '../../core/layout.ts';
+import {
+  H_REASON,
+  REASON_NO_ADDON,
+  T_CURRENT,
+  T_F64_CHARGEABLE,
+  T_F64_LAST,
+  T_F64_NATIVE,
+  T_ROOT,
+  T_TID,
+} from '../../core/layout.ts';
 import { NATIVE_NOW } from '../../core/outside.ts';
 import type { RegionReader, Words } from '../reader.ts';
 
-export type HolderKind = 'task' | 'late' | 'nobody' | 'loop' | 'idle';
+/** 'unseen': without the addon it is not known who. */
+export type HolderKind = 'task' | 'late' | 'nobody' | 'loop' | 'idle' | 'unseen';
 
 export interface Holder {
   readonly kind: HolderKind;
@@ -24,14 +40,23 @@ export interface Holder {
 export function holderOf(reader: RegionReader, slot: Words): Holder {
   const readingNs = slot.f64[T_F64_NATIVE + NATIVE_NOW]!;
   const tid = slot.i32[T_TID]!;
+  const other = (kind: HolderKind, sinceNs: number): Holder => {
+    return { kind, name: '', id: undefined, sinceNs, tid, readingNs };
+  };
+  if (reader.header.i32[H_REASON] === REASON_NO_ADDON) return other('unseen', copiedNs(reader));
   const running = runningOf(slot);
-  if (running === undefined)
-    return { kind: 'idle', name: '', id: undefined, sinceNs: readingNs, tid, readingNs };
+  if (running === undefined) return other('idle', readingNs);
   const { id, name, sinceNs } = running;
   const isRoot = slot.i32[T_CURRENT] === slot.i32[T_ROOT];
   const kind = running.kind === WHO_TASK && isRoot ? 'nobody' : kindOf(running.kind);
   const text = kind === 'task' || kind === 'late' ? reader.name(name ?? -1) : '';
   return { kind, name: text, id, sinceNs, tid, readingNs };
+}
+
+/** CLOCK_MONOTONIC when the program last wrote to its file. */
+function copiedNs({ path }: RegionReader): number {
+  const written = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+  return Number(process.hrtime.bigint()) - Math.max(0, Date.now() - written) * 1e6;
 }
 
 function kindOf(who: number): HolderKind {

@@ -7,6 +7,8 @@ export interface Choices {
   /** Keys of the rows and of the live tasks, in their order on the screen. */
   readonly rows: readonly string[];
   readonly tasks: readonly string[];
+  /** Lines of the help page that find no room. */
+  readonly helpRest: number;
   /** How far Page Down goes. */
   readonly pageRows: number;
   /** What can be sorted by: the columns that are shown. */
@@ -19,8 +21,8 @@ export function press(state: State, key: string, choices: Choices): State | 'qui
   if (state.typed !== undefined) return typing(state, key, state.typed);
   if (key === 'q') return 'quit';
   if (key === ' ' || key === 'p') return { ...state, isFrozen: !state.isFrozen };
-  if (state.page === 'help') return { ...state, page: state.cameFrom };
-  if (key === '?' || key === 'h') return { ...state, page: 'help', cameFrom: state.page };
+  if (state.page === 'help') return inHelp(state, key, choices);
+  if (key === '?' || key === 'h') return { ...state, page: 'help', cameFrom: state.page, helpFrom: 0 };
   return PAGES[state.page](state, key, choices);
 }
 
@@ -47,6 +49,13 @@ function typing(state: State, key: string, typed: string): State {
 /** What a key writes: names of keys that write nothing are longer than one character. */
 function printed(key: string): string {
   return [...key].length === 1 ? key : '';
+}
+
+/** Keys that move go up and down in it, where it does not fit; any other leaves it. */
+function inHelp(state: State, key: string, { pageRows, helpRest }: Choices): State {
+  const steps = stepsOf(key, pageRows);
+  if (steps === undefined) return { ...state, page: state.cameFrom };
+  return { ...state, helpFrom: Math.min(Math.max(state.helpFrom + steps, 0), helpRest) };
 }
 
 function inTable(state: State, key: string, choices: Choices): State {

@@ -30,10 +30,18 @@ export function namePage({ view, row, tasks }: Details, state: State, { width, h
     ...behindLines(row),
   ];
   const foot = line([' Esc back  up down Enter one task  space freeze  ? help  q quit', 'dim']);
-  const room = Math.max(2, height - head.length - 1);
-  const list = taskLines(tasks, state, room);
-  const filler = Array.from({ length: Math.max(0, height - head.length - list.length - 1) }, () => EMPTY);
-  return [...head, ...list, ...filler, foot].slice(-Math.max(height, 1));
+  // The list is what can be chosen from: some of it is always there.
+  const reserved = Math.min(LIST_MIN, 1 + (tasks?.oldest.length ?? 0));
+  const top = head.slice(0, Math.max(1, height - 1 - reserved));
+  return filled([...top, ...taskLines(tasks, state, Math.max(2, height - top.length - 1))], foot, height);
+}
+
+const LIST_MIN = 5;
+
+/** The lines, what is left of the screen, and the last line. */
+export function filled(lines: readonly Line[], foot: Line, height: number): Line[] {
+  const shown = lines.slice(0, Math.max(0, height - 1));
+  return [...shown, ...Array.from({ length: Math.max(0, height - 1 - shown.length) }, () => EMPTY), foot];
 }
 
 function summaryOf(view: View, row: NameView): string {

@@ -11,6 +11,7 @@ import { Books } from './books.ts';
 import type { ListedTask, LiveTasks } from './live-tasks.ts';
 import { WatchedProcess, identityOf } from './process.ts';
 import type { Look } from './books.ts';
+import type { StackWish } from './blocked-stacks.ts';
 import type { Target } from './target.ts';
 import { keyOf, viewOf } from './view.ts';
 import type { View } from './view.ts';
@@ -20,6 +21,7 @@ const SPREAD_EVENTS: readonly number[] = [TASK_CLOCK, WAIT];
 
 export class Observer {
   readonly #target: Target;
+  readonly #wish: StackWish | undefined;
   readonly #processes: Map<string, WatchedProcess> = new Map();
   /** Regions that could not be read. */
   readonly #refused: Map<string, string> = new Map();
@@ -30,8 +32,9 @@ export class Observer {
   #byProcess = false;
 
   /** Throws TaskperfError when there is one process and its region cannot be read. */
-  constructor(target: Target) {
+  constructor(target: Target, wish?: StackWish) {
     this.#target = target;
+    this.#wish = wish;
     this.#discover();
     const [sentence] = this.#refused.values();
     if (this.#processes.size === 0 && sentence !== undefined)
@@ -46,6 +49,7 @@ export class Observer {
 
   /** What there is to see now; the next window begins. The first time there is no window yet. */
   refresh(): View {
+    for (const one of this.#processes.values()) one.checkAlive();
     this.poll();
     this.#look();
     // The rings hold what happened before anybody looked.
@@ -56,7 +60,10 @@ export class Observer {
       allSpreads: this.#allSpreads.groups,
       costs: this.#costs.copy(),
       lostExits: [...this.#processes.values()].reduce((sum, one) => sum + one.lostExits, 0),
-      notes: [...this.#refused.values()],
+      notes: [
+        ...this.#refused.values(),
+        ...[...this.#processes.values()].flatMap((one) => one.damage.notes()),
+      ],
       title: this.#target.title,
     });
     this.#windowSpreads.reset();
@@ -103,7 +110,7 @@ export class Observer {
       const identity = identityOf(file);
       if (identity === undefined || this.#processes.has(identity) || this.#refused.has(identity)) continue;
       try {
-        this.#processes.set(identity, new WatchedProcess(file));
+        this.#processes.set(identity, new WatchedProcess(file, this.#wish));
       } catch (error) {
         this.#refused.set(
           identity,
@@ -126,7 +133,8 @@ export class Observer {
   #look(): void {
     const atNs = Number(process.hrtime.bigint());
     const looks = [...this.#processes.values()].map((one): Look => {
-      return { pid: one.pid, command: one.command, snapshot: one.look(atNs) };
+      const stackOf = (thread: number): string[] => one.stackOf(thread);
+      return { pid: one.pid, command: one.command, snapshot: one.look(atNs), stackOf };
     });
     this.#books.add(looks, atNs);
   }

@@ -19,7 +19,7 @@ export interface Frame {
 
 export function pageOf({ view, tasks }: Frame, state: State, size: Size & { blockedNs: number }): Line[] {
   const row = chosenRow(view, state);
-  if (state.page === 'help') return helpPage();
+  if (state.page === 'help') return helpPage().slice(state.helpFrom, state.helpFrom + size.height);
   if (state.page === 'name' && row !== undefined) return namePage({ view, row, tasks }, state, size);
   if (state.page === 'task' && row !== undefined) return taskPage({ view, row, tasks }, state, size);
   return tablePage(view, { ...state, page: 'table' }, size);
@@ -30,6 +30,7 @@ export function choicesOf({ view, tasks }: Frame, state: State, size: Size): Cho
   return {
     rows: rows.map(({ key }) => key),
     tasks: tasks?.oldest.map(({ key }) => key) ?? [],
+    helpRest: Math.max(0, helpPage().length - size.height),
     pageRows: pageRowsOf(size),
     sortable: shownColumns(view, [...rows, view.total], size.width).map(({ id }) => id),
   };

@@ -4,9 +4,12 @@ import path from 'node:path';
 import { H_PID, H_SESSION } from '../../core/layout.ts';
 import type { Collector } from '../collector.ts';
 import { isAlive } from '../directory.ts';
+import type { Damage } from '../damage.ts';
 import { RegionReader } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import type { ExitSink } from '../ring.ts';
+import { BlockedStacks } from './blocked-stacks.ts';
+import type { StackWish } from './blocked-stacks.ts';
 import { commandOf } from './command.ts';
 import type { CostBuckets } from './cost-buckets.ts';
 import { addLiveTasks } from './live-tasks.ts';
@@ -28,6 +31,8 @@ export class WatchedProcess {
   /** The tool that asked for the region, 0 = the program itself. */
   readonly session: number;
   readonly command: string;
+  /** What is impossible in its region. */
+  readonly damage: Damage;
   /** Undefined once the process has ended: what it said last is in `last`. */
   #reader: RegionReader | undefined;
   readonly #running: Running;
@@ -35,10 +40,16 @@ export class WatchedProcess {
   #lost = 0;
   #last: Snapshot | undefined;
 
+  /** With --stack. */
+  readonly #stacks: BlockedStacks | undefined;
+  #isAlive = true;
+
   /** Throws TaskperfError EINVAL for a damaged region, and what the file system says. */
-  constructor(file: string) {
+  constructor(file: string, wish: StackWish | undefined) {
     this.file = file;
+    this.#stacks = wish && new BlockedStacks(wish);
     this.#reader = RegionReader.open(file);
+    this.damage = this.#reader.damage;
     const { i32 } = this.#reader.header;
     this.pid = i32[H_PID]!;
     this.session = i32[H_SESSION]!;
@@ -51,6 +62,7 @@ export class WatchedProcess {
     const reader = this.#reader;
     if (reader === undefined) return 0;
     reader.refresh();
+    this.#stacks?.ask(reader);
     while (this.#rings.length < reader.threadsUsed) {
       const thread = this.#rings.length;
       const key = (name: number): string => keyOf(reader.name(name));
@@ -74,14 +86,23 @@ export class WatchedProcess {
     this.#rings = [];
   }
 
+  /** To be asked before the rings are drained for a look: what a process wrote before it died is then surely seen. */
+  checkAlive(): void {
+    this.#isAlive = isAlive(this.pid);
+  }
+
   /** The books as they are now; of a process that has ended, as they were last. */
   look(atNs: number): Snapshot {
     const reader = this.#reader;
     if (reader === undefined) return this.#last!;
-    const alive = isAlive(this.pid);
-    this.#last = takeSnapshot(reader, atNs, alive ? this.#running : undefined);
-    if (!alive) this.close();
+    this.#last = takeSnapshot(reader, atNs, this.#isAlive ? this.#running : undefined);
+    if (!this.#isAlive) this.close();
     return this.#last;
+  }
+
+  /** Of a thread that is blocked, where stacks are asked for. */
+  stackOf(thread: number): string[] {
+    return this.hasEnded ? [] : (this.#stacks?.linesOf(thread) ?? []);
   }
 
   /** Adds the live tasks called `name` to `found`; how many there are, undefined when they are too many to look at. */

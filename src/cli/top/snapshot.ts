@@ -138,21 +138,10 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
       for (let event = 0; event < EVENT_LINES; event++) values[event]! += task.values[event]!;
     });
   }
-  let tasksCpuNs = 0;
-  const credit = (name: string, cpuNs: number): void => {
-    booksOfName(names, name).values[TASK_CLOCK]! += cpuNs;
-    tasksCpuNs += cpuNs;
-  };
-  for (const { index, holder, pending, tasks } of threads) {
-    tasksCpuNs += tasks[TASK_CLOCK]!;
-    if (pending.name !== undefined) credit(pending.name, pending.cpuNs);
-    if (holder === undefined || running === undefined) continue;
-    const cpuNs = running.cpuNs(index, holder, atNs);
-    if (holder.kind === 'task') credit(holder.name, cpuNs);
-  }
+  const tasksCpuNs = addUnbooked({ threads, names, running, atNs });
   return {
     atNs,
-    startNs: f64[H_F64_START_MONO]!,
+    startNs: reader.damage.amount(f64[H_F64_START_MONO]!, 'the start of the process'),
     hasEnded: running === undefined || i32[H_STATE] === PROCESS_EXITED,
     off: i32[H_OFF] === 1 ? reader.offMessage : '',
     node: reader.nodeVersion,
@@ -165,6 +154,30 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
     names,
     waits,
   };
+}
+
+interface Unbooked {
+  readonly threads: readonly ThreadBooks[];
+  readonly names: Map<string, NameBooks>;
+  readonly running: Running | undefined;
+  readonly atNs: number;
+}
+
+/** Adds what no book has yet to the names it will belong to. Returns the CPU time of all tasks. */
+function addUnbooked({ threads, names, running, atNs }: Unbooked): number {
+  let tasksCpuNs = 0;
+  const credit = (name: string, cpuNs: number): void => {
+    booksOfName(names, name).values[TASK_CLOCK]! += cpuNs;
+    tasksCpuNs += cpuNs;
+  };
+  for (const { index, holder, pending, tasks } of threads) {
+    tasksCpuNs += tasks[TASK_CLOCK]!;
+    if (pending.name !== undefined) credit(pending.name, pending.cpuNs);
+    if (holder === undefined || holder.kind === 'unseen' || running === undefined) continue;
+    const cpuNs = running.cpuNs(index, holder, atNs);
+    if (holder.kind === 'task') credit(holder.name, cpuNs);
+  }
+  return tasksCpuNs;
 }
 
 function heldThread(reader: RegionReader, slot: Words, running: Running): HeldThread {

@@ -5,8 +5,9 @@ export type Page = 'table' | 'name' | 'task' | 'help';
 
 export interface State {
   readonly page: Page;
-  /** Where help goes back to. */
+  /** Where help goes back to, and how many of its lines have gone up. */
   readonly cameFrom: Page;
+  readonly helpFrom: number;
   readonly sorting: Sorting;
   readonly filter: string;
   /** The filter that is being typed; undefined: keys are commands. */
@@ -23,6 +24,7 @@ export function initialState(sort: ColumnId, byProcess: boolean): State {
   return {
     page: 'table',
     cameFrom: 'table',
+    helpFrom: 0,
     sorting: { id: sort, isReversed: false },
     filter: '',
     typed: undefined,

@@ -218,6 +218,10 @@ function noteLines(view: View, width: number): Line[] {
   const notes = [...view.notes];
   for (const { pid, off } of view.processes)
     if (off !== '') notes.push(`taskperf switched itself off in process ${pid}: ${off}`);
+  if (view.threads.some(({ holder }) => holder?.kind === 'unseen'))
+    notes.push(
+      'who has a thread is not known without the native addon; `taskperf doctor` says what is missing',
+    );
   if (view.isPartial)
     notes.push(
       '~ too many live tasks to look at each: what a task uses is in its row when it ends, in the total at once',

@@ -5,15 +5,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { TaskperfError } from '../../core/errors.ts';
-import {
-  isAlive,
-  isRegionFile,
-  listFiles,
-  pidOfFile,
-  prepareDirectory,
-  regionDirectory,
-  sessionOf,
-} from '../directory.ts';
+import { isRegionFile, listFiles, pidOfFile, prepareDirectory, regionDirectory } from '../directory.ts';
+import { isRunning, ownersOfFile } from '../stale.ts';
 import { commandOf } from './command.ts';
 
 export interface Target {
@@ -86,9 +79,10 @@ function running(directory: string): Found[] {
   return listFiles(directory).flatMap((name) => {
     const file = path.join(directory, name);
     const pid = pidOfFile(name);
-    if (pid === undefined || !isRegionFile(name) || !isAlive(pid)) return [];
-    const session = sessionOf(file);
-    return session === undefined ? [] : [{ file, pid, session }];
+    if (pid === undefined || !isRegionFile(name)) return [];
+    const owners = ownersOfFile(file);
+    if (owners === undefined || !isRunning(owners.process)) return [];
+    return [{ file, pid, session: owners.session.pid }];
   });
 }
 
@@ -116,7 +110,7 @@ function mappedRegion(pid: number): string | undefined {
   for (const line of maps.split('\n')) {
     const file = line.slice(line.indexOf('/'));
     const isNamed = line.includes('/') && pidOfFile(path.basename(file)) === pid;
-    if (isNamed && sessionOf(file) !== undefined) return file;
+    if (isNamed && ownersOfFile(file) !== undefined) return file;
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import { shorten, time } from '../units.ts';
 import { histogramLines } from './histogram.ts';
 import { EMPTY, line } from './lines.ts';
 import type { Line } from './lines.ts';
-import { valueText } from './name-page.ts';
+import { filled, valueText } from './name-page.ts';
 import type { Details } from './name-page.ts';
 import type { State } from './state.ts';
 import type { Size } from './table-page.ts';
@@ -33,7 +33,5 @@ export function taskPage({ view, row, tasks }: Details, state: State, { width, h
     line([' CPU time of one task', 'heading'], [', since the start', 'dim']),
     ...histogramLines(view.costs.get(row.key) ?? [], width, task?.values[TASK_CLOCK]),
   ];
-  const lines = [title, ...body, ...spread];
-  const filler = Array.from({ length: Math.max(0, height - lines.length - 1) }, () => EMPTY);
-  return [...lines, ...filler, foot];
+  return filled([title, ...body, ...spread], foot, height);
 }

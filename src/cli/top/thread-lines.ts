@@ -37,9 +37,9 @@ export function threadLines(view: View, layout: ThreadLayout): Line[] {
     ...(isWide ? [{ at: percentAt, text: PERCENT_HEADING, tone: 'heading' as const }] : []),
     { at: holderAt, text: 'has the thread', tone: 'heading' },
   ];
-  const rows = shown.map((thread): Line => {
+  const rows = shown.flatMap((thread): Line[] => {
     const name = shorten(labels[view.threads.indexOf(thread)]!, nameWidth);
-    return {
+    const row: Line = {
       isSelected: false,
       spans: [
         { at: 1, text: name, tone: 'plain' },
@@ -48,6 +48,7 @@ export function threadLines(view: View, layout: ThreadLayout): Line[] {
         holderSpan(thread, { at: holderAt, width: layout.width, blockedNs: layout.blockedNs }),
       ],
     };
+    return [row, ...stackLines(thread, layout)];
   });
   const hidden = view.threads.length - shown.length;
   if (hidden > 0) rows.push(line([` … ${hidden} more threads`, 'dim']));
@@ -78,6 +79,12 @@ function foremost(
   return [...threads].sort((a, b) => rank(b) - rank(a)).slice(0, rowsMax - 1);
 }
 
+/** The innermost frames; not of a thread that has gone on meanwhile. */
+function stackLines({ stack, holder }: ThreadView, { rowsMax, blockedNs }: ThreadLayout): Line[] {
+  if (!isBlocked(holder, blockedNs)) return [];
+  return stack.slice(0, Math.max(2, rowsMax)).map((frame) => line([`     ${frame}`, 'dim']));
+}
+
 function barSpans({ share }: ThreadView, at: number, width: number): Span[] {
   const spans: Span[] = [{ at, text: '[', tone: 'dim' }];
   let column = at + 1;
@@ -99,14 +106,19 @@ function percentSpans({ share }: ThreadView, at: number): Span[] {
   });
 }
 
+/** Without the addon the program writes every 100 ms. */
+const UNSEEN_NS = 5e8;
+
 /** Has it had the thread for so long that nothing else gets its turn? */
 export function isBlocked(holder: HolderView | undefined, blockedNs: number): boolean {
-  return holder !== undefined && holder.kind !== 'idle' && holder.forNs >= blockedNs;
+  if (holder === undefined || holder.kind === 'idle') return false;
+  return holder.forNs >= (holder.kind === 'unseen' ? Math.max(blockedNs, UNSEEN_NS) : blockedNs);
 }
 
 /** "GET /report #8123 for 2.30 s". */
 export function holderText({ kind, task, forNs, isOnCpu }: HolderView): string {
   if (kind === 'idle') return 'idle';
+  if (kind === 'unseen') return forNs >= UNSEEN_NS ? `no answer for ${time(forNs)}` : 'answers';
   const who = kind === 'loop' ? 'event loop' : kind === 'nobody' ? 'JavaScript of no task' : task;
   return `${who} for ${time(forNs)}${isOnCpu === false ? ', asleep' : ''}`;
 }

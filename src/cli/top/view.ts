@@ -33,6 +33,8 @@ export interface ThreadView {
   /** Shares of the window; undefined before the first has passed. */
   readonly share: ThreadTime | undefined;
   readonly holder: HolderView | undefined;
+  /** Its JavaScript stack while it is blocked, where that is asked for. */
+  readonly stack: readonly string[];
   /** The longest stretch of JavaScript that ended in the window. */
   readonly blocked: { readonly by: string; readonly wallNs: number } | undefined;
 }
@@ -193,7 +195,7 @@ function processView({ pid, command, snapshot }: Look): ProcessView {
   };
 }
 
-function threadViews({ pid, snapshot }: Look, books: Books): ThreadView[] {
+function threadViews({ pid, snapshot, stackOf }: Look, books: Books): ThreadView[] {
   const windowNs = books.windowNs ?? 0;
   const live = snapshot.threads.filter((thread) => thread.isLive);
   return live.map((thread) => {
@@ -209,6 +211,7 @@ function threadViews({ pid, snapshot }: Look, books: Books): ThreadView[] {
         forNs: Math.max(0, snapshot.atNs - holder.sinceNs),
         isOnCpu: holder.isOnCpu,
       },
+      stack: stackOf(thread.index),
       blocked: blockedIn(thread, snapshot.atNs - windowNs),
     };
   });

@@ -10,6 +10,7 @@ import type { State } from '#cli/top/state.js';
 const CHOICES: Choices = {
   rows: ['a', 'b', 'c'],
   tasks: ['4711 1', '4711 2'],
+  helpRest: 5,
   pageRows: 10,
   sortable: ['live', 'cpu', 'p99'],
 };
@@ -69,6 +70,9 @@ void test('Enter goes into a name and on into a task; Esc comes back the same wa
 void test('help goes back to where it was asked for', () => {
   assert.equal(after(['?', 'x']).page, 'table');
   assert.equal(after(['ENTER', 'h', 'x']).page, 'name');
+  const moved = after(['?', 'DOWN', 'DOWN', 'UP']);
+  assert.deepEqual([moved.page, moved.helpFrom], ['help', 1]);
+  assert.equal(after(['?', 'END']).helpFrom, 5);
 });
 
 void test('no keys lead out of what there is', () => {

@@ -6,6 +6,7 @@ import { cellsOf } from '#cli/top/bar.js';
 import { bucketOf, COST_LIMITS } from '#cli/top/cost-buckets.js';
 import { histogramLines } from '#cli/top/histogram.js';
 import { clipped, line, textOf } from '#cli/top/lines.js';
+import { pageOf } from '#cli/top/pages.js';
 import { initialState } from '#cli/top/state.js';
 import { shownColumns, tablePage } from '#cli/top/table-page.js';
 import { isBlocked, threadLines } from '#cli/top/thread-lines.js';
@@ -164,4 +165,25 @@ void test('a line is clipped to the screen, and its text has each span at its pl
   assert.equal(textOf(made), 'abcd');
   assert.equal(textOf(clipped(made, 3)), 'abc');
   assert.equal(textOf({ spans: [{ at: 4, text: 'x', tone: 'plain' }], isSelected: false }), '    x');
+});
+
+void test('details fit their screen, and some of the live tasks are always on it', () => {
+  const row = nameView('GET /hold', { live: 50 });
+  const costs = new Map([[row.key, Array.from({ length: COST_LIMITS.length + 1 }, () => 1)]]);
+  const oldest = Array.from({ length: 50 }, (_, i) => {
+    return { key: `4711 ${i}`, pid: 4711, id: i, thread: 0, ageNs: 1e9, values: new Float64Array(32) };
+  });
+  const view = madeView([row], { costs });
+  for (const page of ['name', 'task'] as const)
+    for (const height of [10, 24, 60]) {
+      const state = { ...STATE, page, selected: row.key, selectedTask: '4711 49' };
+      const frame = { view, tasks: { oldest, count: 50, isPartial: false } };
+      const lines = pageOf(frame, state, { width: 80, height, blockedNs: LIMIT_NS }).map((one) =>
+        textOf(clipped(one, 80)),
+      );
+      assert.equal(lines.length, height);
+      assert.match(lines[0]!, /^ GET \/hold/);
+      assert.match(lines.at(-1)!, /q quit/);
+      if (page === 'name') assert.match(lines.join('\n'), /#49 /, 'the chosen one');
+    }
 });
