@@ -88,7 +88,24 @@ export function childrenByParent(): Map<number, number[]> {
 
 /** Was this variable in its environment when it was started, or in that of the process it was forked from? */
 export function wasGiven(pid: number, variable: string): boolean {
-  return readSmall(`/proc/${pid}/environ`)?.split('\0').includes(variable) ?? false;
+  return environOf(pid).includes(variable);
+}
+
+function environOf(pid: number): string[] {
+  return readSmall(`/proc/${pid}/environ`)?.split('\0') ?? [];
+}
+
+/** The same variable's value; undefined where it has none, or the process is hidden from us. */
+export function givenTo(pid: number, name: string): string | undefined {
+  const start = `${name}=`;
+  return environOf(pid)
+    .find((one) => one.startsWith(start))
+    ?.slice(start.length);
+}
+
+/** The words of its command line. */
+export function commandOf(pid: number): string[] {
+  return (readSmall(`/proc/${pid}/cmdline`) ?? '').split('\0');
 }
 
 /** What a thread calls itself: it has another number than here when it is in a pid namespace of its own. */
