@@ -51,7 +51,7 @@ const OUTPUTS = {
     return printed
       .split('\n')
       .filter((line) => /^ (blocked|waits)|^ +(\d.*(GET|loop|task)|at |no stack)/.test(line) || line === '')
-      .filter((line) => !line.endsWith('%'))
+      .filter((line) => !line.endsWith('%') && !line.includes(' elapsed, '))
       .join('\n')
       .replaceAll(/\n{2,}/g, '\n\n')
       .replaceAll(`${root}/`, '/app/')
