@@ -339,7 +339,7 @@ export class Thread implements Scheduler {
     if (this.#off) return;
     this.#off = true;
     this.#stop();
-    this.cpu.shutdown();
+    this.cpu.end();
   }
 
   /** A failure of ours: stop counting, say so in the region, leave the program alone. */
