@@ -6,6 +6,7 @@ import { beginChange, charge, endChange } from './charge.ts';
 import { CpuState, type TaskHandle } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
 import { closeThread } from './exit.ts';
+import { ownOf } from './foreign.ts';
 import { inheritableEvents } from './inherit.ts';
 import { forkJob, ship } from './job.ts';
 import {
@@ -20,6 +21,7 @@ import {
 } from './layout.ts';
 import { THREAD_STARTING } from './outside.ts';
 import {
+  closeLeft,
   closeOpened,
   consumePending,
   forwardPending,
@@ -93,8 +95,21 @@ export class CpuThreads extends CpuState {
   /** Another thread is known to be gone: it is reaped here if this is the first thread, else by that one. */
   died(thread: number): void {
     this.safepoint();
-    if (this.index === 0) this.reap(thread);
+    if (this.index === 0) this.#bury(thread);
     else reportDeath(this, thread);
+  }
+
+  /** The thread ends, and with it whoever could read or close what it had open on itself. */
+  end(): void {
+    const own = ownOf(this.region, this.index);
+    this.shutdown();
+    for (const opened of own) closeLeft(this, opened);
+  }
+
+  #bury(thread: number): void {
+    const own = ownOf(this.region, thread);
+    this.reap(thread);
+    for (const opened of own) closeLeft(this, opened);
   }
 
   /** A thread died while it took its slot, which is free again. */
@@ -130,7 +145,7 @@ export class CpuThreads extends CpuState {
   protected consume(): void {
     consumePending(this);
     if (this.i32[this.outboxAt] !== 0) sendCredits(this);
-    for (let thread = this.dead.pop(); thread !== undefined; thread = this.dead.pop()) this.reap(thread);
+    for (let thread = this.dead.pop(); thread !== undefined; thread = this.dead.pop()) this.#bury(thread);
     if (this.arrived.length !== 0 || this.hasForeignLeft) this.#tellOfForeign();
   }
 

@@ -5,7 +5,7 @@
  */
 import { CHAINED, EVENT_MASK, STATE_DEAD, STATE_EXIT, packedOf, setPacked, stateOf } from './counter.ts';
 import type { CounterHandle, CpuState } from './cpu-state.ts';
-import { C_TASK, H_COUNTERS_USED, R_CONTEXT } from './layout.ts';
+import { C_TASK, C_THREAD, H_COUNTERS_USED, R_CONTEXT, R_GENERATION, R_PACKED, R_PARENT } from './layout.ts';
 import type { Region } from './region.ts';
 
 const OPENER_SHIFT = 26;
@@ -36,6 +36,26 @@ export function openedBy(region: Region, thread: number): CounterHandle[] {
   for (let counter = 1; counter <= used; counter++) {
     const packed = packedOf(region, counter);
     if (openerOf(packed) === thread + 1 && stateOf(packed) !== STATE_DEAD) found.push(counter);
+  }
+  return found;
+}
+
+/** A counter, and which life of its slot is meant. */
+export interface Opened {
+  readonly counter: CounterHandle;
+  readonly generation: number;
+}
+
+/** Counters that the thread has opened on itself and its own tasks: with it goes whoever could close them. */
+export function ownOf({ i32, layout, counterW, contextW }: Region, thread: number): Opened[] {
+  const found: Opened[] = [];
+  const used = Math.min(Atomics.load(i32, H_COUNTERS_USED), layout.counters);
+  for (let counter = 1; counter <= used; counter++) {
+    const at = counterW + (counter << 4);
+    const packed = i32[at + R_PACKED]!;
+    if (stateOf(packed) === STATE_DEAD || (packed & CHAINED) === 0 || i32[at + R_PARENT] !== 0) continue;
+    if (openerOf(packed) !== 0 || i32[contextW + (i32[at + R_CONTEXT]! << 4) + C_THREAD] !== thread) continue;
+    found.push({ counter, generation: i32[at + R_GENERATION]! });
   }
   return found;
 }

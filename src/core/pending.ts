@@ -41,7 +41,7 @@ import {
 } from './layout.ts';
 import { T_HELD, T_OUTBOX } from './outside.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
-import { arrives, noteOpener, openedBy, openerOf } from './foreign.ts';
+import { type Opened, arrives, noteOpener, openedBy, openerOf } from './foreign.ts';
 import { DO_CREDIT, creditIn, receive } from './job.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
@@ -321,10 +321,16 @@ export function closeOpened(s: CpuState, thread: number): void {
   for (const counter of openedBy(s.region, thread)) {
     const generation = counterWordOf(s.region, counter, R_GENERATION);
     if (openerOf(packedOf(s.region, counter)) !== thread + 1) continue; // closed since, and another's
-    try {
-      submit(s, { kind: DO_CLOSE, counter, generation, task: 0, group: false });
-    } catch (error) {
-      if (!(error instanceof TaskperfError)) throw error; // no room for the request: it stays open, and the loss is counted
-    }
+    closeLeft(s, { counter, generation });
+  }
+}
+
+/** Closes it unless somebody has. Without room for the request it stays open, and the loss is counted. */
+export function closeLeft(s: CpuState, { counter, generation }: Opened): void {
+  if (counterWordOf(s.region, counter, R_GENERATION) !== generation) return;
+  try {
+    submit(s, { kind: DO_CLOSE, counter, generation, task: 0, group: false });
+  } catch (error) {
+    if (!(error instanceof TaskperfError)) throw error;
   }
 }

@@ -86,7 +86,7 @@ export const REPRODUCED: readonly Reproduced[] = [
     bug: 'H42',
     title: 'a counter is closed before it is installed',
     scenario: 'close-install',
-    mutant: 'pending-newest-first',
+    mutant: 'close-before-install',
   },
   {
     bug: 'H47',

@@ -21,6 +21,24 @@ const MANIFOLD: readonly Mutant[] = [
     ],
   },
   {
+    name: 'close-before-install',
+    scenario: 'close-install',
+    title:
+      'requests are performed newest first, and closing a counter that is on its way leaves its context pinned',
+    edits: [
+      {
+        module: 'core/pending.js',
+        find: 'performSlot(s, slots[i]);',
+        replace: 'performSlot(s, slots[slots.length - 1 - i]);',
+      },
+      {
+        module: 'core/operations.js',
+        find: 'if (isUnderWay(packed))\n        unpinContext(region, counterWordOf(region, counter, R_CONTEXT));',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'reap-shared-context',
     scenario: 'die-switch',
     title: 'the reaper does not see that a lazy switch was under way',

@@ -81,7 +81,7 @@ export class Thread implements Scheduler {
   /** Something was counted since the carrier last rested. */
   #wasCounting = false;
   /** It has switched itself off, or ended. */
-  #off = false;
+  isOff = false;
   /** Code of no task is booked as unattributed by the boundaries, without a switch to the root task. */
   #skipsNobody: boolean;
 
@@ -105,9 +105,8 @@ export class Thread implements Scheduler {
     this.#addon = addon;
     this.#skipsNobody = addon !== null;
     this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
-    this.root = new Task(this.cpu.root, null, this.names.intern(identity.name));
-    this.own = this.root;
-    this.running = this.root;
+    this.own = new Task(this.cpu.root, null, this.names.intern(identity.name));
+    [this.root, this.running] = [this.own, this.own];
     this.ownCounters = new OwnCounters(cpu);
     ForeignCounters.watch(this);
     this.doorbell = new Doorbell(cpu, (fn) => this.run(this.own, fn as never, undefined, []) as never);
@@ -120,7 +119,7 @@ export class Thread implements Scheduler {
   count(): void {
     this.#users++;
     this.#wasCounting = true;
-    if (this.#users > 1 || this.#off) return;
+    if (this.#users > 1 || this.isOff) return;
     const addon = this.#addon;
     if (addon !== null) {
       const frames = this.#frames;
@@ -133,10 +132,6 @@ export class Thread implements Scheduler {
     this.#companion?.install();
   }
 
-  get isOff(): boolean {
-    return this.#off;
-  }
-
   whileCounting(companion: Companion): void {
     this.#companion = companion;
     if (this.#users > 0) companion.install();
@@ -145,7 +140,7 @@ export class Thread implements Scheduler {
   /** One user less. The last removes everything again. */
   uncount(): void {
     this.#users--;
-    if (this.#users > 0 || this.#off) return;
+    if (this.#users > 0 || this.isOff) return;
     this.cpu.fold();
     this.ownCounters.close();
     this.#stop();
@@ -249,7 +244,7 @@ export class Thread implements Scheduler {
 
   /** What the job has cost so far goes to the task that it works for. */
   ship(job: Task): void {
-    if (!job.ended && !this.#off) this.cpu.ship(job.slot);
+    if (!job.ended && !this.isOff) this.cpu.ship(job.slot);
   }
 
   rename(task: Task, name: number): void {
@@ -329,25 +324,25 @@ export class Thread implements Scheduler {
 
   /** The thread ends: the last slice goes to whoever runs. */
   finish(): void {
-    if (this.#users === 0 || this.#off) return;
+    if (this.#users === 0 || this.isOff) return;
     this.#endTasks();
     this.cpu.fold();
   }
 
   /** Gives up the thread's slot; its books stay. Nothing is counted from then on. */
   shutdown(): void {
-    if (this.#off) return;
-    this.#off = true;
+    if (this.isOff) return;
+    this.isOff = true;
     this.#stop();
-    this.cpu.shutdown();
+    this.cpu.end();
   }
 
   /** A failure of ours: stop counting, say so in the region, leave the program alone. */
   switchOff(error: unknown): void {
-    if (this.#off) return;
+    if (this.isOff) return;
     this.#memory.noteOff(error instanceof Error ? error.message : String(error));
     this.#stop();
-    this.#off = true;
+    this.isOff = true;
   }
 }
 

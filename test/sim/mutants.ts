@@ -232,7 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'requests of a dead thread forgotten',
     sentence: 'what was asked of a thread that died is never done',
-    file: 'cpu.js',
+    file: 'cpu-threads.js',
     from: 'consumePending(this, at + T_PENDING);',
     to: '',
   },
