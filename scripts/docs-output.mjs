@@ -65,8 +65,8 @@ const OUTPUTS = {
   doctor: () => `$ taskperf doctor\n${run([taskperf, 'doctor'])}`,
   help: () => run([taskperf, 'stat', '--help']),
   top: async () =>
-    `$ taskperf top --blocked 20ms\n${await topScreen({ until: /! GET \/report #/, keys: [] })}`,
-  'top-name': () => topScreen({ until: /^ GET \/report$[^]*live tasks/m, keys: ['Enter'] }),
+    `$ taskperf top --blocked 20ms\n${await topScreen({ until: /last \d[^]*! GET \/report #/, keys: [] })}`,
+  'top-name': () => topScreen({ until: /^ GET \/report$[^]*last \d[^]*live tasks/m, keys: ['Enter'] }),
   'top-help': () => run([taskperf, 'top', '--help']),
   'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
   'sim-coverage': () =>

@@ -53,6 +53,12 @@ export function switchesOf(pid: number, tid: number): [number, number] | undefin
   return found === null ? undefined : [Number(found[1]), Number(found[2])];
 }
 
+/** Does the thread sleep, in a system call? Undefined when it has gone. */
+export function isAsleep(pid: number, tid: number): boolean | undefined {
+  const state = statOf(`/proc/${pid}/task/${tid}/stat`)?.[0];
+  return state === undefined ? undefined : state === 'S' || state === 'D';
+}
+
 /** Names the processes that the thread has started and that are still its children. */
 export function childrenFile(pid: number, tid: number): ProcFile {
   return new ProcFile(`/proc/${pid}/task/${tid}/children`);

@@ -11,6 +11,7 @@ import type { MetricGroup } from './metrics.ts';
 import type { OtherRow, Others } from './os-rows.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
+import { hasSums } from './tally.ts';
 import type { By, ProcessFacts, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
@@ -70,9 +71,14 @@ const NO_SPREAD = (): undefined => undefined;
 
 /** The rows of the report, most costly first; their sum is the sum of all tasks, whatever `by` says. */
 export function rowsOf(report: Report): ReportRow[] {
-  const rows = report.tally.sortedRows();
+  const rows = report.tally.sortedRows().filter(isSomething);
   if (report.by === 'task') return taskRows(report, rows);
   return rows.map((row) => groupRow(row, report.groups.get(row.key)));
+}
+
+/** The cost of jobs may have been booked on this name and gone on to a task of another since: then nothing is left of it. */
+function isSomething(row: Row): boolean {
+  return row.count !== 0 || row.live !== 0 || hasSums(row.values, 0);
 }
 
 /** Where CPU time went that no task used: on the threads of the regions, then on all others. */

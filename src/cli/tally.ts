@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { CPU_CLOCK, EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK, TASK_SWITCHES } from '../core/events.ts';
+import { CPU_CLOCK, EVENTS, EVENT_GIVEN_FIRST, LATE, TASK_CLOCK, TASK_SWITCHES } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -149,7 +149,7 @@ export class Tally {
       this.#onLive?.(task);
       const slot = slots.get(task.thread);
       const row = this.#rowOf(reader, { by, pid, slot }, task.name);
-      row.live++;
+      if (!task.isJob) row.live++;
       row.liveEnabledNs += task.enabledNs;
       row.liveRunningNs += task.runningNs;
       addTo(row.values, task.values, 0);
@@ -234,16 +234,18 @@ export class Tally {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
       ended += exits;
-      if (exits === 0) continue;
+      // Without exits: what jobs of other threads' tasks have cost, and what of it has arrived (core/job.ts).
+      if (exits === 0 && !hasSums(totals, at + NT_F64_SUM)) continue;
       const row = this.#rowOf(reader, into, name);
       row.count += exits;
       addTo(row.exited, totals, at + NT_F64_SUM);
       addTo(row.values, totals, at + NT_F64_SUM);
       addTo(sums, totals, at + NT_F64_SUM);
     }
-    // Both count the exits; a thread that was killed in between has begun one more.
+    // Both count the exits; a thread that was killed in between, or terminated and reaped, has begun one more.
     const more = ended - slot.f64[T_F64_RING_HEAD]!;
-    const most = reader.header.i32[H_REASON] === REASON_NO_ADDON ? Infinity : slot.i32[T_SEQ]! & 1;
+    const begun = (slot.i32[T_SEQ]! & 1) + reader.header.i32[H_LOST_SLICES]!;
+    const most = reader.header.i32[H_REASON] === REASON_NO_ADDON ? Infinity : begun;
     if (reader.isFinal && !(more >= 0 && more <= most))
       reader.damage.note('the numbers of ended tasks disagree');
   }
@@ -311,6 +313,13 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
     boundaries: slot.f64[T_F64_BOUNDARIES]!,
     switchCostNs: reader.damage.amount(reader.header.f64[H_F64_SWITCH_COST]!, 'the cost of a switch'),
   };
+}
+
+/** Late work is in the thread's line, too: no row is made for it alone. */
+export function hasSums(totals: Float64Array, at: number): boolean {
+  for (let event = 0; event < EVENT_LINES; event++)
+    if (event !== LATE && totals[at + event] !== 0) return true;
+  return false;
 }
 
 /** What a thread used is in one of its parts. Estimated parts are fractions, so a rounding error is none. */

@@ -10,6 +10,7 @@ export { type ErrorCode, TaskperfError } from './errors.ts';
 export * from './event-table.ts';
 export * from './events.ts';
 export type { CounterReading } from './family.ts';
+export { targetOf } from './foreign.ts';
 export { membersOf } from './group.ts';
 export * from './last-switches.ts';
 export * from './layout.ts';

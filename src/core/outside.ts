@@ -47,6 +47,20 @@ export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
 export const CONTROL_DETACH: number = 1;
 
+// ---- task, and the operation DO_CREDIT (job.ts) ----------------------------------------------------------------------
+/** The task of another thread that this one works for, a reference is held: + for a job, − for what a job has started. */
+export const K_ORIGIN: number = 14;
+export const O_F64_ENABLED: number = 5;
+export const O_F64_RUNNING: number = 6;
+
+// ---- thread ---------------------------------------------------------------------------------------------------------
+/** T_STATE while somebody takes the slot: T_ID and T_TID are not the new thread's yet. */
+export const THREAD_STARTING: number = 3;
+/** Operations that the thread has written and not sent yet, linked by R_NEXT: for its reaper. */
+export const T_OUTBOX: number = 18;
+/** The task that the thread keeps in its slot for the length of an operation, by a reference: for its reaper. */
+export const T_HELD: number = 19;
+
 // ---- thread: what the native boundaries tell, f64 relative to T_F64_NATIVE (native/boundary.h) ------------------------
 /** CLOCK_MONOTONIC of the last reading. */
 export const NATIVE_NOW: number = 0;

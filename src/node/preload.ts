@@ -13,7 +13,6 @@ import { ChildTasks } from './child-tasks.ts';
 import { parseEvents } from './events/parse.ts';
 import { Http2Tasks } from './http2-tasks.ts';
 import { HttpTasks } from './http-tasks.ts';
-import type { Thread } from './thread.ts';
 
 export function start(): void {
   const asked = process.env['TASKPERF_EVENTS'] ?? '';
@@ -34,10 +33,10 @@ export function start(): void {
     const counted = thread.lineOf(event);
     // The tool misses its bit in H_EVENTS, and says <not supported>.
     if (counted.errno !== 0) continue;
-    countOnRoot(thread, counted.line);
+    thread.ownCounters.open(counted.line);
     Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
   }
-  for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
+  for (const line of thread.sources.missedLines()) thread.ownCounters.open(line);
   thread.count();
   const calibrateAgain = calibrateSwitch(thread.cpu);
   if (isMainThread) process.once('exit', calibrateAgain);
@@ -52,9 +51,4 @@ function takeOwner(): Owner | null {
   if (token === undefined) return null;
   delete process.env[OWNER_VARIABLE];
   return parseOwner(token);
-}
-
-/** On the thread's own task, inherited by every request. */
-function countOnRoot(thread: Thread, event: number): void {
-  thread.cpu.openCounter({ event, task: thread.root.slot, inherit: true, inheritStat: true });
 }
