@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { describe, test } from 'node:test';
-import { assertBalanced, stat } from './run-stat.js';
-import type { Document, Row } from './run-stat.js';
+import { assertSums, processNamed, rowsIn } from './process-sums.js';
+import type { Process } from './process-sums.js';
+import { stat } from './run-stat.js';
+import type { Document } from './run-stat.js';
 
 const cluster = 'test/fixtures/programs/cluster.mjs';
 const byProcess = { args: ['--by', 'process'] };
 
-type Process = Document['processes'][number];
 interface Interval {
   tasks: { name: string; process?: number; count: number }[];
   processes: { pid: number; counters: Record<string, { value: number }> }[];
@@ -22,32 +23,6 @@ async function get(port: number, path: string): Promise<string> {
   let text = '';
   for await (const chunk of response) text += String(chunk);
   return text;
-}
-
-/** Whatever a process used is in its entry once, and nothing else is: of each event the entries add up to the threads. */
-function assertSums(document: Document): void {
-  assertBalanced(document);
-  const { processes, conservation } = document;
-  for (const [event, { threads }] of Object.entries(conservation)) {
-    const sum = processes.reduce((total, one) => total + (one.counters[event]?.value ?? 0), 0);
-    assert.equal(sum, threads, event);
-  }
-  if (processes[0]?.system === undefined) return;
-  for (const one of processes.filter(({ pid }) => pid > 0)) {
-    const parts = [...document.tasks.filter((row) => row.process === one.pid), ...one.system!];
-    const sum = parts.reduce((total, part) => total + part.counters['task-clock']!.value, 0);
-    assert.equal(sum, one.counters['task-clock']!.value, one.name);
-  }
-}
-
-function processNamed({ processes }: Document, name: string): Process {
-  const found = processes.find((one) => one.name === name);
-  assert.ok(found, `${name} among ${processes.map((one) => one.name).join(', ')}`);
-  return found;
-}
-
-function rowsIn({ tasks }: Document, { pid }: Process): Row[] {
-  return tasks.filter((row) => row.process === pid);
 }
 
 describe('a cluster behind one port', () => {
@@ -82,7 +57,7 @@ describe('a cluster behind one port', () => {
   });
 
   test('under load every request is in the worker that answered it', async () => {
-    const requests = 2000;
+    const requests = 800;
     const served = new Map<string, number>();
     let left = requests;
     const { document } = await stat([cluster, '3'], {
@@ -139,56 +114,6 @@ describe('a cluster behind one port', () => {
       [['GET /heavy', 6, undefined]],
     );
     assert.equal(document.processes.filter((one) => one.node !== null).length, 3);
-  });
-});
-
-describe('processes that come and go', () => {
-  const families = 'test/fixtures/programs/families.mjs';
-  const isChild = (one: Process): boolean => one.name.startsWith('child.mjs');
-
-  async function family(name: string): Promise<{ document: Document; stdout: string }> {
-    const result = await stat([families, name], byProcess);
-    assert.equal(result.code, 0, result.stderr);
-    assertSums(result.document);
-    return result;
-  }
-
-  test('fifty short-lived ones are fifty', async () => {
-    const { document, stdout } = await family('many');
-    const children = document.processes.filter(isChild);
-    assert.equal(children.length, 50);
-    const burned = [...stdout.matchAll(/burned (\d+)/g)].map((match) => Number(match[1]));
-    assert.equal(burned.length, 50);
-    const used = children.reduce((sum, one) => sum + one.counters['task-clock']!.value, 0);
-    assert.ok(used > burned.reduce((sum, ns) => sum + ns, 0));
-    assert.equal(document.lost.tasks, 0);
-  });
-
-  test('one that becomes another program is one', async () => {
-    const { document } = await family('exec');
-    assert.equal(document.processes.filter(({ name }) => name === 'sh').length, 0);
-    assert.equal(document.processes.filter(isChild).length, 1);
-  });
-
-  test('one that outlives the command has what it used until then', async () => {
-    const { document, stdout } = await family('detached');
-    const pid = Number(/left (\d+)/.exec(stdout)![1]);
-    process.kill(pid, 'SIGKILL');
-    const left = document.processes.find((one) => one.pid === pid)!;
-    assert.equal(left.name, 'child.mjs 30000');
-    assert.equal(left.exited, false);
-    assert.ok(left.counters['task-clock']!.value > 20e6);
-  });
-
-  test('a cluster of another script', async () => {
-    const { document } = await family('setup');
-    assert.equal(processNamed(document, 'child.mjs worker 1').node, process.version);
-  });
-
-  test('a manager that adds to NODE_OPTIONS and has a title', async () => {
-    const { document } = await family('manager');
-    assert.equal(processNamed(document, 'manager').pid, document.pid);
-    assert.equal(processNamed(document, 'child.mjs 20').node, process.version);
   });
 });
 
