@@ -27,6 +27,9 @@ export interface StatArguments {
   readonly output: string | undefined;
   readonly by: By;
   readonly color: boolean;
+  /** A process that runs already. */
+  readonly pid: number | undefined;
+  /** Empty only where there is a pid: else it says for how long that is counted. */
   readonly command: readonly string[];
 }
 
@@ -40,6 +43,7 @@ const OPTIONS = {
   interval: { type: 'string', short: 'I' },
   json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
+  pid: { type: 'string', short: 'p' },
   by: { type: 'string' },
   'no-color': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -50,7 +54,7 @@ export function parseStat(args: readonly string[]): StatArguments {
   const { own, command } = splitCommand(args);
   const { values } = parseArgs({ args: own, options: OPTIONS, strict: true, allowPositionals: false });
   const help = values.help === true;
-  if (!help && command.length === 0) {
+  if (!help && command.length === 0 && values.pid === undefined) {
     throw new UsageError('no command given; write it after --, as in `taskperf stat -- node app.js`');
   }
   const wanted: Wanted = {
@@ -68,6 +72,7 @@ export function parseStat(args: readonly string[]): StatArguments {
     output: parseOutput(values.output),
     by: parseBy(values.by),
     color: values['no-color'] !== true,
+    pid: parsePid(values.pid),
     command,
   };
 }
@@ -109,9 +114,6 @@ function missingValue(option: string): string {
 }
 
 function unknownOption(option: string): string {
-  if (option === '-p' || option === '--pid') {
-    return `option '${option}' (a running process) is not available yet; start the program as \`taskperf stat -- COMMAND\``;
-  }
   const near = nearest(
     option,
     Object.keys(OPTIONS).map((key) => `--${key}`),
@@ -158,6 +160,14 @@ function parseInterval(text: string | undefined): number | undefined {
   throw new UsageError(
     `interval '${text}' is not a number of milliseconds from ${INTERVAL_MS_MIN} on, such as 1000`,
   );
+}
+
+/** Throws UsageError. */
+export function parsePid(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const pid = Number(text);
+  if (/^[1-9]\d*$/.test(text) && pid <= 0x7fffffff) return pid;
+  throw new UsageError(`'${text}' is not the number of a process, such as 4711; \`ps -e\` lists them`);
 }
 
 function parseOutput(file: string | undefined): string | undefined {

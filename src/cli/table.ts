@@ -69,11 +69,12 @@ function taskLine(name: string, task: ReportRow, { tally }: Report): Line {
   return { name, task, values: task.values, shown: scaledValues(task.values, scalingOf(tally.processes)) };
 }
 
-function titleOf({ command, by, tally }: Report): string {
+function titleOf({ command, by, tally, ended, pid }: Report): string {
+  const process = ended.runsOn !== undefined ? `process ${pid} ` : '';
   const words = command.join(' ').replace(/\p{Cc}/gu, '\uFFFD');
   const hasTasks = tally.processes.length > 0;
   const name = hasTasks ? 'task name' : 'process';
-  return ` '${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
+  return ` ${process}'${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
 }
 
 function legendOf(report: Report, rows: readonly ReportRow[]): string {

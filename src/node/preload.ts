@@ -3,43 +3,14 @@
  * opens the region, opens the counters that the tool asked for on the thread's root task (inherited by every request),
  * and makes HTTP requests tasks.
  */
-import { isMainThread, threadId } from 'node:worker_threads';
-import { H_EVENTS } from '../core/index.ts';
-import { loadAddon } from './addon.ts';
-import { attachThread } from './attach.ts';
-import { calibrateSwitch } from './calibrate.ts';
-import { parseEvents } from './events/parse.ts';
-import { Http2Tasks } from './http2-tasks.ts';
-import { HttpTasks } from './http-tasks.ts';
-import type { Thread } from './thread.ts';
+import { startCounting } from './counting.ts';
 
 export function start(): void {
-  const asked = process.env['TASKPERF_EVENTS'] ?? '';
-  if (asked === '') return;
-  const thread = attachThread({
-    addon: loadAddon(),
+  const events = process.env['TASKPERF_EVENTS'] ?? '';
+  if (events === '') return;
+  startCounting({
+    events,
     directory: process.env['TASKPERF_DIR'] ?? null,
     session: Number(process.env['TASKPERF_SESSION'] ?? 0),
-    name: isMainThread ? 'main' : `worker ${threadId}`,
   });
-  const groups = parseEvents(asked);
-  thread.sources.open(groups);
-  for (const event of groups.flat()) {
-    const counted = thread.lineOf(event);
-    // The tool misses its bit in H_EVENTS, and says <not supported>.
-    if (counted.errno !== 0) continue;
-    countOnRoot(thread, counted.line);
-    Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
-  }
-  for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
-  thread.count();
-  const calibrateAgain = calibrateSwitch(thread.cpu);
-  if (isMainThread) process.once('exit', calibrateAgain);
-  new HttpTasks(thread).install();
-  new Http2Tasks(thread).install();
-}
-
-/** On the thread's own task, inherited by every request. */
-function countOnRoot(thread: Thread, event: number): void {
-  thread.cpu.openCounter({ event, task: thread.root.slot, inherit: true, inheritStat: true });
 }

@@ -15,7 +15,9 @@ import {
   nameText,
   T_CHARGING,
   T_F64_NATIVE,
+  THREAD_EXITED,
   T_RESUME,
+  T_STATE,
   T_TURN,
   threadF64,
   threadWord,
@@ -63,6 +65,7 @@ export class Thread implements Scheduler {
   readonly #guesses: JsSources | null;
   readonly #resume: number;
   readonly #turn: number;
+  readonly #state: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
   readonly #ending: Task[] = [];
   #users = 0;
@@ -91,6 +94,7 @@ export class Thread implements Scheduler {
     this.charging = words + T_CHARGING;
     this.#resume = words + T_RESUME;
     this.#turn = words + T_TURN;
+    this.#state = words + T_STATE;
     this.#addon = addon;
     this.#skipsNobody = addon !== null;
     this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
@@ -214,6 +218,7 @@ export class Thread implements Scheduler {
 
   /** Starts a task; null when the region has no room (counted as lost: its cost stays with its parent). */
   fork(parent: Task, name: number): Task | null {
+    if (this.#off) return null;
     // Never the dead parent itself: a chain of tasks, each started by the one before, would be kept for ever.
     const living = livingAncestor(parent);
     const slot = this.cpu.fork(living.slot, name);
@@ -277,6 +282,7 @@ export class Thread implements Scheduler {
   }
 
   run(task: Task, fn: (...args: never[]) => unknown, receiver: unknown, args: ArrayLike<unknown>): unknown {
+    if (this.#off) return Reflect.apply(fn, receiver, args);
     return this.#carrier.run(task, fn, receiver, args);
   }
 
@@ -299,6 +305,18 @@ export class Thread implements Scheduler {
     this.#addon?.uninstall();
     this.sources.close();
     this.cpu.shutdown();
+  }
+
+  /** Takes everything of ours out of the thread, for good. Its books stay as they are, running tasks and all. */
+  detach(): void {
+    this.finish();
+    this.#off = true;
+    this.#carrier.uninstall();
+    this.#carrier.rest();
+    this.#addon?.uninstall();
+    this.sources.close();
+    this.#addon?.close();
+    this.words[this.#state] = THREAD_EXITED;
   }
 
   /** A failure of ours: stop counting, say so in the region, leave the program alone. */

@@ -1,0 +1,196 @@
+/**
+ * Attaches to a process that was started without taskperf: opens its inspector, has it load taskperf, and closes the
+ * inspector again. From then on its region is there as that of any other process, until `detach`, or until we are gone: the
+ * process watches for that.
+ *
+ * Nothing is left behind when it fails. A loop that is blocked does not load anything: we wait for it no longer than
+ * ATTACH_MS, and when it goes on it finds our lock gone and does nothing.
+ */
+import fs from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TaskperfError } from '../../core/errors.ts';
+import {
+  H_MAGIC,
+  H_STATE,
+  H_THREADS_USED,
+  MAGIC,
+  PROCESS_EXITED,
+  THREAD_LIVE,
+  T_STATE,
+} from '../../core/layout.ts';
+import { CONTROL_DETACH, H_CONTROL } from '../../core/outside.ts';
+import { CLOSE_INSPECTOR, attachExpression } from '../../node/attach-expression.ts';
+import type { AttachAnswer } from '../../node/attach-expression.ts';
+import { sessionOf } from '../directory.ts';
+import { RegionReader } from '../reader.ts';
+import { directoryFor } from './directory.ts';
+import { Inspector } from './inspector.ts';
+import { dropLock, takeLock } from './lock.ts';
+import type { Lock } from './lock.ts';
+import { listenerOn } from './sockets.ts';
+import { findTarget, startTicksOf } from './target.ts';
+import type { Target } from './target.ts';
+
+export interface Attached {
+  readonly target: Target;
+  /** Where its region is; its session is our pid. */
+  readonly directory: string;
+  /** Has it ended? Its pid may have become another's. */
+  isAlive(): boolean;
+  /** Has the process let go of taskperf. The region's file stays, to be read for the last time. false: it was too busy. */
+  detach(): Promise<boolean>;
+}
+
+/** The longest wait for the process to do what it was asked for. */
+export const ATTACH_MS: number = 10_000;
+const DETACH_MS = 10_000;
+const LOOK_MS = 10;
+
+/** @throws TaskperfError in one sentence why not. */
+export async function attachTo(pid: number, events: string): Promise<Attached> {
+  const target = findTarget(pid);
+  const directory = directoryFor(target);
+  const region = `${directory}/${pid}`;
+  requireUncounted(region, target);
+  const lock = takeLock(directory, pid);
+  try {
+    await load(target, { events, directory, lock });
+  } catch (error) {
+    dropLock(lock);
+    throw error;
+  }
+  const isAlive = (): boolean => startTicksOf(pid) === target.startTicks;
+  const detach = async (): Promise<boolean> => {
+    const isDone = await letGo(region, isAlive);
+    dropLock(lock);
+    return isDone;
+  };
+  return { target, directory, isAlive, detach };
+}
+
+/** A region of a process that runs, made for a tool that runs, is being counted. */
+function requireUncounted(region: string, { pid }: Target): void {
+  const session = sessionOf(region);
+  if (session === undefined) return;
+  if (session > 0 && startTicksOf(session) !== undefined) {
+    const message = `process ${pid} is counted already, by taskperf ${session}; see it with \`taskperf top -p ${pid}\``;
+    throw new TaskperfError('EINVAL', message, pid);
+  }
+  fs.rmSync(region, { force: true });
+}
+
+async function load(
+  target: Target,
+  { events, directory, lock }: { events: string; directory: string; lock: Lock },
+): Promise<void> {
+  const untilMs = performance.now() + ATTACH_MS;
+  const { inspector, isOurs } = await open(target, untilMs);
+  try {
+    const { file, token } = lock;
+    const sessionStart = startTicksOf(process.pid)!;
+    const options = { events, directory, session: process.pid, sessionStart, lock: file, token };
+    const evaluated = inspector.evaluate(attachExpression(options, isOurs));
+    const answer = await within(evaluated, untilMs - performance.now());
+    if (answer === 'late') {
+      dropLock(lock);
+      // Also in the middle of a loop that never ends.
+      if (isOurs) await within(inspector.evaluate(CLOSE_INSPECTOR), 1000);
+      throw refused(
+        target,
+        `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
+      );
+    }
+    // The connection may end before the answer: then the region tells.
+    if (typeof answer !== 'string') {
+      if (sessionOf(`${directory}/${target.pid}`) === process.pid) return;
+      throw refused(target, 'its inspector hung up; see what the process has written');
+    }
+    const { error } = JSON.parse(answer) as AttachAnswer;
+    if (error !== undefined) throw refused(target, error);
+  } finally {
+    inspector.close();
+  }
+}
+
+interface Opened {
+  readonly inspector: Inspector;
+  /** It was opened for us, and is to be closed. */
+  readonly isOurs: boolean;
+}
+
+async function open(target: Target, untilMs: number): Promise<Opened> {
+  const { pid, inspector } = target;
+  const { host, port } = inspector;
+  const before = listenerOn(port, pid);
+  if (before === 'other') {
+    throw refused(
+      target,
+      `port ${port}, where it would open its inspector, is in use by another process; free that`,
+    );
+  }
+  if (before === 'its') return { inspector: await Inspector.connect(host, port), isOurs: false };
+  process.kill(pid, 'SIGUSR1');
+  while (listenerOn(port, pid) !== 'its') {
+    if (startTicksOf(pid) !== target.startTicks) throw refused(target, 'it has ended');
+    if (performance.now() > untilMs) {
+      const why = 'it handles SIGUSR1 itself, its inspector listens elsewhere, or it is blocked';
+      throw refused(
+        target,
+        `it has not opened its inspector on port ${port} within ${ATTACH_MS / 1000} s: ${why}`,
+      );
+    }
+    await delay(LOOK_MS);
+  }
+  return { inspector: await Inspector.connect(host, port), isOurs: true };
+}
+
+async function within(answer: Promise<unknown>, ms: number): Promise<unknown> {
+  const timer = new AbortController();
+  const late = delay(Math.max(0, ms), 'late', { signal: timer.signal }).catch(() => 'late');
+  const first = await Promise.race([answer, late]);
+  timer.abort();
+  return first;
+}
+
+function refused({ pid }: Target, why: string): TaskperfError {
+  return new TaskperfError('EINVAL', `cannot attach to process ${pid}: ${why}`, pid);
+}
+
+/** Writes the word, and waits until all threads have followed it. */
+async function letGo(region: string, isAlive: () => boolean): Promise<boolean> {
+  const untilMs = performance.now() + DETACH_MS;
+  const reader = RegionReader.open(region);
+  try {
+    while (isAlive() && !hasLetGo(reader)) {
+      if (performance.now() > untilMs) return false;
+      sayDetach(region);
+      await delay(LOOK_MS);
+    }
+    return true;
+  } finally {
+    reader.close();
+  }
+}
+
+function sayDetach(region: string): void {
+  const fd = fs.openSync(region, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  try {
+    const words = new Int32Array(2);
+    fs.readSync(fd, words, 0, 4, H_MAGIC * 4);
+    // It is a region: nothing else is ever written to.
+    if (words[0] !== MAGIC) return;
+    words[1] = CONTROL_DETACH;
+    fs.writeSync(fd, words, 4, 4, H_CONTROL * 4);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function hasLetGo(reader: RegionReader): boolean {
+  reader.refresh();
+  if (reader.header.i32[H_STATE] !== PROCESS_EXITED) return false;
+  const threads = Array.from({ length: reader.header.i32[H_THREADS_USED]! }, (_, index) =>
+    reader.thread(index),
+  );
+  return threads.every((thread) => thread?.i32[T_STATE] !== THREAD_LIVE);
+}

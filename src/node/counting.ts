@@ -1,0 +1,57 @@
+/** Counting in this thread for a tool outside: the counters it asked for are opened, and HTTP requests become tasks. */
+import { isMainThread, threadId } from 'node:worker_threads';
+import { H_EVENTS } from '../core/index.ts';
+import { loadAddon } from './addon.ts';
+import { attachThread } from './attach.ts';
+import { calibrateSwitch } from './calibrate.ts';
+import { parseEvents } from './events/parse.ts';
+import { Http2Tasks } from './http2-tasks.ts';
+import { HttpTasks } from './http-tasks.ts';
+import type { Thread } from './thread.ts';
+
+export interface CountingOptions {
+  /** As in `-e`. */
+  readonly events: string;
+  /** Where the region goes. */
+  readonly directory: string | null;
+  /** Pid of the tool. */
+  readonly session: number;
+}
+
+export interface Counting {
+  readonly thread: Thread;
+  /** Requests are no tasks any more, and nothing is called at the process's end: the first step of letting go. */
+  readonly stop: () => void;
+}
+
+/** The events are opened on the thread's root task, and inherited by every request. */
+export function startCounting({ events, directory, session }: CountingOptions): Counting {
+  const name = isMainThread ? 'main' : `worker ${threadId}`;
+  const thread = attachThread({ addon: loadAddon(), directory, session, name });
+  const groups = parseEvents(events);
+  thread.sources.open(groups);
+  for (const event of groups.flat()) {
+    const counted = thread.lineOf(event);
+    // The tool misses its bit in H_EVENTS, and says <not supported>.
+    if (counted.errno !== 0) continue;
+    countOnRoot(thread, counted.line);
+    Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
+  }
+  for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
+  thread.count();
+  const calibrateAgain = calibrateSwitch(thread.cpu);
+  if (isMainThread) process.once('exit', calibrateAgain);
+  const requests = [new HttpTasks(thread), new Http2Tasks(thread)];
+  for (const tasks of requests) tasks.install();
+  const stop = (): void => {
+    process.off('exit', calibrateAgain);
+    calibrateAgain();
+    for (const tasks of requests) tasks.uninstall();
+  };
+  return { thread, stop };
+}
+
+/** On the thread's own task, inherited by every request. */
+function countOnRoot(thread: Thread, event: number): void {
+  thread.cpu.openCounter({ event, task: thread.root.slot, inherit: true, inheritStat: true });
+}
