@@ -22,7 +22,11 @@ const CLOSE_MS = 20;
 export function attachExpression(options: AttachmentOptions, closes: boolean): string {
   const file = JSON.stringify(fileURLToPath(new URL('./attached.js', import.meta.url)));
   const attach = `process.getBuiltinModule('node:module').createRequire(${file})(${file}).attach(${JSON.stringify(options)})`;
-  const load = `typeof process.getBuiltinModule === 'function' ? ${attach} : {error: 'Node.js ' + process.version + ' is too old; taskperf needs 20.19'}`;
+  const isOld = "typeof process.getBuiltinModule !== 'function'";
+  const old = "{error: 'Node.js ' + process.version + ' is too old for taskperf, which needs 20.19'}";
+  // The tool has given up waiting: not even our modules are loaded.
+  const isLate = `!process.getBuiltinModule('node:fs').existsSync(${JSON.stringify(options.lock)})`;
+  const load = `${isOld} ? ${old} : ${isLate} ? {error: 'too late'} : ${attach}`;
   const failed = "{error: String((error && error.message) || error).split('\\n', 1)[0]}";
   const close = closes ? `setTimeout(() => ${CLOSE_INSPECTOR}, ${CLOSE_MS});` : '';
   return `new Promise((resolve) => setImmediate(() => {

@@ -29,7 +29,7 @@ const HEAP_MB_MIN = 64;
 
 /** Never throws. */
 export function attach(options: AttachmentOptions): AttachAnswer {
-  if (textOf(options.lock) !== options.token) return { error: 'taskperf has given up waiting' };
+  if (textOf(options.lock) !== options.token) return { error: 'too late' };
   if (isAttached()) return { error: 'the program counts itself with the library taskperf' };
   if ((resourceLimits.maxOldGenerationSizeMb ?? HEAP_MB_MIN) < HEAP_MB_MIN && !isMainThread)
     return { error: `a worker with a heap of less than ${HEAP_MB_MIN} MB` };

@@ -6,8 +6,10 @@
  * Nothing is left behind when it fails. A loop that is blocked does not load anything: we wait for it no longer than
  * ATTACH_MS, and when it goes on it finds our lock gone and does nothing.
  */
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { TaskperfError } from '../../core/errors.ts';
 import {
   H_MAGIC,
@@ -133,6 +135,7 @@ async function open(target: Target, untilMs: number): Promise<Opened> {
   while (listenerOn(port, pid) !== 'its') {
     if (startTicksOf(pid) !== target.startTicks) throw refused(target, 'it has ended');
     if (performance.now() > untilMs) {
+      closeLater(target);
       const why = 'it handles SIGUSR1 itself, its inspector listens elsewhere, or it is blocked';
       throw refused(
         target,
@@ -142,6 +145,13 @@ async function open(target: Target, untilMs: number): Promise<Opened> {
     await delay(LOOK_MS);
   }
   return { inspector: await Inspector.connect(host, port), isOurs: true };
+}
+
+/** It opens it when it goes on, perhaps soon: somebody who has the time waits for that. */
+function closeLater({ pid, startTicks, inspector: { host, port } }: Target): void {
+  const file = fileURLToPath(new URL('./close-later.js', import.meta.url));
+  const words = [pid, startTicks, host, port].map(String);
+  spawn(process.execPath, [file, ...words], { detached: true, stdio: 'ignore' }).unref();
 }
 
 async function within(answer: Promise<unknown>, ms: number): Promise<unknown> {

@@ -11,14 +11,13 @@ import type { Output } from '../output.ts';
 import { RegionSession } from '../regions.ts';
 import { isCounted } from '../report.ts';
 import type { Ending, Report } from '../report.ts';
+import type { Tally } from '../tally.ts';
 import { nowNs, print, watch, writeOut } from '../stat.ts';
 import { attachTo } from './attach-to.ts';
 import type { Attached } from './attach-to.ts';
 import { nodeDescendants } from './target.ts';
 
 const ALIVE_MS = 100;
-/** What launches Node.js programs, and is one itself. */
-const LAUNCHER = /(^|[\s/])(npm|npx|pnpm|yarn|tsx)(-cli)?(\.[cm]?js)?(\s|$)|[\s/]tsx\/dist\/|PM2 v/;
 
 /** Returns the exit status: 0, or that of the command that said how long. */
 export async function statAttached(pid: number, options: StatArguments, output: Output): Promise<number> {
@@ -66,7 +65,7 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     others: NO_OTHERS,
     groups: session.collector.groups,
     tasks: session.tasks(),
-    notes: [...session.notes, ...notesOf(attached, hasLetGo)],
+    notes: [...session.notes, ...notesOf(attached, tally, hasLetGo)],
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return status;
@@ -109,13 +108,14 @@ function run(command: readonly string[]): Promise<number> {
   });
 }
 
-function notesOf({ target }: Attached, hasLetGo: boolean): string[] {
-  const { pid, command } = target;
+function notesOf({ target }: Attached, tally: Tally, hasLetGo: boolean): string[] {
+  const { pid } = target;
   const notes = ['only threads that run JavaScript are counted of a process that was attached to'];
   if (!hasLetGo)
     notes.push(`process ${pid} is too busy to let go of taskperf; it will as soon as its event loop goes on`);
-  const children = LAUNCHER.test(command.join(' ')) ? nodeDescendants(pid) : [];
+  // npm, npx, tsx and the like are programs of Node.js that start another.
+  const children = tally.rows.size === 0 ? nodeDescendants(pid) : [];
   if (children.length > 0)
-    notes.push(`process ${pid} launches others: it has started Node.js as process ${children.join(', ')}`);
+    notes.push(`no task ran in process ${pid}; it has started Node.js as process ${children.join(', ')}: use that`);
   return notes;
 }

@@ -20,6 +20,8 @@ export interface Target {
 }
 
 const INSPECTOR_PORT = 9229;
+/** Processes named in a sentence. */
+const NAMED_MAX = 5;
 /** Exported by every build of Node.js, whatever its file is called, and by no other runtime. */
 const NODE_SYMBOL = '_ZN4node5StartEiPPc';
 
@@ -50,11 +52,11 @@ export function nodeDescendants(pid: number): number[] {
   const visit = (parent: number): void => {
     for (const child of children.get(parent) ?? []) {
       if (isNode(child)) found.push(child);
-      visit(child);
+      if (found.length < NAMED_MAX) visit(child);
     }
   };
   visit(pid);
-  return found;
+  return found.slice(0, NAMED_MAX);
 }
 
 function refusal(
