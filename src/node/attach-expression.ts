@@ -9,7 +9,18 @@ import type { AttachmentOptions } from './attached.ts';
 export interface AttachAnswer {
   /** Why this thread is not counted. */
   readonly error?: string;
+  /** It has not begun its program yet: ask again. */
+  readonly isEarly?: boolean;
 }
+
+/**
+ * May `attachExpression` be evaluated? An expression without a side effect. In a thread that is being started there is no
+ * event loop yet, and asking for a turn of it is the end of the process (a worker of Node 20 to 26: SIGSEGV in
+ * uv_idle_start). `process.pid` is set after the loop is.
+ */
+export const IS_READY: string = "typeof process === 'object' && typeof process.pid === 'number'";
+/** How soon to ask again. */
+export const READY_MS: number = 5;
 
 /** Ends the inspector's listening, which kills its connections. In all versions, from a turn of the loop or at once. */
 export const CLOSE_INSPECTOR: string =
@@ -26,7 +37,10 @@ export function attachExpression(options: AttachmentOptions, closes: boolean): s
   const old = "{error: 'Node.js ' + process.version + ' is too old for taskperf, which needs 20.19'}";
   // The tool has given up waiting: not even our modules are loaded.
   const isLate = `!process.getBuiltinModule('node:fs').existsSync(${JSON.stringify(options.lock)})`;
-  const load = `${isOld} ? ${old} : ${isLate} ? {error: 'too late'} : ${attach}`;
+  // A worker has its port when its program may begin.
+  const threads = "process.getBuiltinModule('node:worker_threads')";
+  const isEarly = `!${threads}.isMainThread && ${threads}.parentPort === null`;
+  const load = `${isOld} ? ${old} : ${isLate} ? {error: 'too late'} : ${isEarly} ? {isEarly: true} : ${attach}`;
   const failed = "{error: String((error && error.message) || error).split('\\n', 1)[0]}";
   const close = closes ? `setTimeout(() => ${CLOSE_INSPECTOR}, ${CLOSE_MS});` : '';
   return `new Promise((resolve) => setImmediate(() => {

@@ -67,7 +67,10 @@ for (const program of ['attach-plain.mjs', 'attach-plain.cjs', 'attach-fastify.m
         { answered, non2xx, errors, timeouts, resets, mismatches },
         { answered: REQUESTS, non2xx: 0, errors: 0, timeouts: 0, resets: 0, mismatches: 0 },
       );
-      assert.ok(tookMs.length >= 2 && seen > 1000 && seen < REQUESTS, `${tookMs.length} times, ${seen} counted`);
+      assert.ok(
+        tookMs.length >= 2 && seen > 1000 && seen < REQUESTS,
+        `${tookMs.length} times, ${seen} counted`,
+      );
       const least = Math.min(...tookMs);
       assert.ok(least < ATTACH_MS * BUSY, `counting after ${tookMs.map(Math.round).join(', ')} ms`);
       console.log(`# counting after ${tookMs.map(Math.round).join(', ')} ms; ${seen} of ${REQUESTS} counted`);

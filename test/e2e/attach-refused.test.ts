@@ -60,7 +60,9 @@ describe('refused', { concurrency: 4 }, () => {
   });
 
   test('a program that is not Node.js is left alone, and the one that it has started is named', async () => {
-    const shell = spawn('sh', ['-c', `'${process.execPath}' ${plain}; true`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const shell = spawn('sh', ['-c', `'${process.execPath}' ${plain}; true`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     try {
       await once(shell.stdout, 'data');
       const said = await refusal(shell.pid!);
@@ -81,7 +83,9 @@ describe('refused', { concurrency: 4 }, () => {
     });
   });
 
-  test('a process that does not take SIGUSR1 is not sent any', { skip: !takesDisable && 'no such option' }, async () => {
+  test('a process that does not take SIGUSR1 is not sent any', {
+    skip: !takesDisable && 'no such option',
+  }, async () => {
     await withProgram([plain], { node: ['--disable-sigusr1'] }, async ({ pid, child }) => {
       assert.match(await refusal(pid), /does not take SIGUSR1/);
       assert.equal(child.signalCode, null);
@@ -138,9 +142,16 @@ describe('refused', { concurrency: 4 }, () => {
     while (pid === 0) {
       await delay(10);
       const children = fs.readFileSync(`/proc/${tool.child.pid}/task/${tool.child.pid}/children`, 'utf8');
-      pid = children.split(' ').map(Number).find((one) => fs.existsSync(path.join(directory, String(one)))) ?? 0;
+      pid =
+        children
+          .split(' ')
+          .map(Number)
+          .find((one) => fs.existsSync(path.join(directory, String(one)))) ?? 0;
     }
-    assert.match(await refusal(pid), new RegExp(`process ${pid} is counted already, by taskperf ${tool.child.pid}`));
+    assert.match(
+      await refusal(pid),
+      new RegExp(`process ${pid} is counted already, by taskperf ${tool.child.pid}`),
+    );
     assert.equal((await tool.ended('SIGTERM')).code, 143);
   });
 });

@@ -11,21 +11,11 @@ import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TaskperfError } from '../../core/errors.ts';
-import {
-  H_MAGIC,
-  H_STATE,
-  H_THREADS_USED,
-  MAGIC,
-  PROCESS_EXITED,
-  THREAD_LIVE,
-  T_STATE,
-} from '../../core/layout.ts';
-import { CONTROL_DETACH, H_CONTROL } from '../../core/outside.ts';
-import { CLOSE_INSPECTOR, attachExpression } from '../../node/attach-expression.ts';
+import { CLOSE_INSPECTOR, IS_READY, READY_MS, attachExpression } from '../../node/attach-expression.ts';
 import type { AttachAnswer } from '../../node/attach-expression.ts';
 import { sessionOf } from '../directory.ts';
-import { RegionReader } from '../reader.ts';
 import { directoryFor } from './directory.ts';
+import { HeldRegion } from './held-region.ts';
 import { Inspector } from './inspector.ts';
 import { dropLock, takeLock } from './lock.ts';
 import type { Lock } from './lock.ts';
@@ -54,16 +44,18 @@ export async function attachTo(pid: number, events: string): Promise<Attached> {
   const directory = directoryFor(target);
   const region = `${directory}/${pid}`;
   requireUncounted(region, target);
-  const lock = takeLock(directory, pid);
+  const lock = takeLock(directory, target);
   try {
     await load(target, { events, directory, lock });
   } catch (error) {
     dropLock(lock);
     throw error;
   }
+  const held = HeldRegion.open(region);
   const isAlive = (): boolean => startTicksOf(pid) === target.startTicks;
   const detach = async (): Promise<boolean> => {
-    const isDone = await letGo(region, isAlive);
+    const isDone = await letGo(held, isAlive);
+    held.close();
     dropLock(lock);
     return isDone;
   };
@@ -91,7 +83,7 @@ async function load(
     const { file, token } = lock;
     const sessionStart = startTicksOf(process.pid)!;
     const options = { events, directory, session: process.pid, sessionStart, lock: file, token };
-    const evaluated = inspector.evaluate(attachExpression(options, isOurs));
+    const evaluated = whenReady(inspector, attachExpression(options, isOurs));
     const answer = await within(evaluated, untilMs - performance.now());
     if (answer === 'late') {
       dropLock(lock);
@@ -111,6 +103,15 @@ async function load(
     if (error !== undefined) throw refused(target, error);
   } finally {
     inspector.close();
+  }
+}
+
+async function whenReady(inspector: Inspector, expression: string): Promise<unknown> {
+  for (;;) {
+    const isReady = await inspector.evaluate(IS_READY);
+    if (isReady === true) return await inspector.evaluate(expression);
+    if (isReady === undefined) return undefined;
+    await delay(READY_MS);
   }
 }
 
@@ -166,41 +167,13 @@ function refused({ pid }: Target, why: string): TaskperfError {
   return new TaskperfError('EINVAL', `cannot attach to process ${pid}: ${why}`, pid);
 }
 
-/** Writes the word, and waits until all threads have followed it. */
-async function letGo(region: string, isAlive: () => boolean): Promise<boolean> {
+/** Says so until all threads have followed: one that copies its region from plain memory may write over it. */
+async function letGo(region: HeldRegion, isAlive: () => boolean): Promise<boolean> {
   const untilMs = performance.now() + DETACH_MS;
-  const reader = RegionReader.open(region);
-  try {
-    while (isAlive() && !hasLetGo(reader)) {
-      if (performance.now() > untilMs) return false;
-      sayDetach(region);
-      await delay(LOOK_MS);
-    }
-    return true;
-  } finally {
-    reader.close();
+  while (isAlive() && !region.isLetGo()) {
+    if (performance.now() > untilMs) return false;
+    region.sayDetach();
+    await delay(LOOK_MS);
   }
-}
-
-function sayDetach(region: string): void {
-  const fd = fs.openSync(region, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
-  try {
-    const words = new Int32Array(2);
-    fs.readSync(fd, words, 0, 4, H_MAGIC * 4);
-    // It is a region: nothing else is ever written to.
-    if (words[0] !== MAGIC) return;
-    words[1] = CONTROL_DETACH;
-    fs.writeSync(fd, words, 4, 4, H_CONTROL * 4);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-function hasLetGo(reader: RegionReader): boolean {
-  reader.refresh();
-  if (reader.header.i32[H_STATE] !== PROCESS_EXITED) return false;
-  const threads = Array.from({ length: reader.header.i32[H_THREADS_USED]! }, (_, index) =>
-    reader.thread(index),
-  );
-  return threads.every((thread) => thread?.i32[T_STATE] !== THREAD_LIVE);
+  return true;
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { TaskperfError } from '../../core/errors.ts';
 import { startTicksOf } from './target.ts';
+import type { Target } from './target.ts';
 
 export interface Lock {
   readonly file: string;
@@ -10,13 +11,16 @@ export interface Lock {
   readonly token: string;
 }
 
-/** @throws TaskperfError EBUSY's sentence when another tool that runs has it. */
-export function takeLock(directory: string, pid: number): Lock {
+/** The process must be able to read it. @throws TaskperfError EINVAL when another tool that runs has it. */
+export function takeLock(directory: string, { pid, uid, gid }: Target): Lock {
   const file = `${directory}/${pid}.attach`;
   const token = `${process.pid} ${startTicksOf(process.pid)} ${randomBytes(16).toString('hex')}`;
   for (;;) {
     try {
-      fs.writeFileSync(file, token, { flag: 'wx', mode: 0o600 });
+      const fd = fs.openSync(file, 'wx', 0o600);
+      fs.writeSync(fd, token);
+      if (uid !== process.geteuid?.()) fs.fchownSync(fd, uid, gid);
+      fs.closeSync(fd);
       return { file, token };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -23,6 +23,7 @@ const ALIVE_MS = 100;
 export async function statAttached(pid: number, options: StatArguments, output: Output): Promise<number> {
   const { asked, by, explicitEvents } = options;
   const { events } = asked;
+  const stopped = signalled();
   const attached = await attach(pid, asked.text);
   const { directory, target } = attached;
   const session = new RegionSession({
@@ -44,7 +45,7 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     },
     options.intervalMs,
   );
-  const status = await untilEnd(attached, options.command);
+  const status = await untilEnd(attached, stopped, options.command);
   const elapsedNs = nowNs() - startNs;
   const hasLetGo = await attached.detach();
   stop();
@@ -80,16 +81,25 @@ async function attach(pid: number, events: string): Promise<Attached> {
   }
 }
 
-/** Settles with the exit status at SIGINT or SIGTERM, the end of the process, or that of the command if there is one. */
-async function untilEnd(attached: Attached, command: readonly string[]): Promise<number> {
-  let timer: NodeJS.Timeout | undefined;
-  const ended = new Promise<number>((resolve) => {
-    // They stay: a second Ctrl-C must not kill us while the process is being let go.
+/** Settles when the user has seen enough. We stay: whoever is attached to must be let go first. */
+function signalled(): Promise<number> {
+  return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
+  });
+}
+
+/** The exit status, when the user or the process has ended it, or the command if there is one. */
+async function untilEnd(
+  attached: Attached,
+  stopped: Promise<number>,
+  command: readonly string[],
+): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const gone = new Promise<number>((resolve) => {
     timer = setInterval(() => attached.isAlive() || resolve(0), ALIVE_MS);
   });
   try {
-    return await (command.length === 0 ? ended : Promise.race([ended, run(command)]));
+    return await Promise.race([stopped, gone, ...(command.length === 0 ? [] : [run(command)])]);
   } catch (error) {
     await attached.detach();
     throw error;
@@ -116,6 +126,8 @@ function notesOf({ target }: Attached, tally: Tally, hasLetGo: boolean): string[
   // npm, npx, tsx and the like are programs of Node.js that start another.
   const children = tally.rows.size === 0 ? nodeDescendants(pid) : [];
   if (children.length > 0)
-    notes.push(`no task ran in process ${pid}; it has started Node.js as process ${children.join(', ')}: use that`);
+    notes.push(
+      `no task ran in process ${pid}; it has started Node.js as process ${children.join(', ')}: use that`,
+    );
   return notes;
 }
