@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { root } from './machine.mjs';
 
 const ALL = ['switch', 'http', 'report'];
-const KNOWN = [...ALL, 'guest', 'collector'];
+const KNOWN = [...ALL, 'guest', 'collector', 'detach'];
 const USAGE = `npm run bench [-- ${KNOWN.join('|')} [options]]`;
 
 process.exitCode = main(process.argv.slice(2));

@@ -24,9 +24,9 @@ export interface Program {
   readonly port: number;
   /** That its inspector would listen on. */
   readonly inspectorPort: number;
-  said(): string;
-  complained(): string;
-  kill(): Promise<void>;
+  readonly said: () => string;
+  readonly complained: () => string;
+  readonly kill: () => Promise<void>;
 }
 
 export async function freePort(): Promise<number> {
@@ -80,7 +80,7 @@ export async function start(words: readonly string[], options: ProgramOptions = 
 
 export interface Tool {
   readonly child: ChildProcess;
-  complained(): string;
+  readonly complained: () => string;
   /** It has ended, or ends after the signal if one is given. */
   ended(signal?: NodeJS.Signals): Promise<{ code: number | null; stderr: string }>;
 }
