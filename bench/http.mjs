@@ -3,8 +3,10 @@
 // One round starts a fresh server per variant, all pinned to one core, warms each up, and then sends requests to one
 // after the other in small blocks, in a different order each time, the load generator on another core. A server waits
 // without work while it is not its turn. CPU per request is what the server says of itself (user + system, all its
-// threads) over its blocks; a round gives one pair (variant, none) per variant. Drift of the machine hits both sides of
-// a pair alike, and fresh processes keep one lucky memory layout from deciding.
+// threads) over its blocks; a round gives one pair (variant, base) per variant, and the base is a server without taskperf
+// unless --base names another variant. Drift of the machine hits both sides of a pair alike, and fresh processes keep one
+// lucky memory layout from deciding.
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,11 +34,15 @@ const VARIANTS = {
   ...countedVariants,
   opentelemetry: () => ({ preload: here('with-opentelemetry.cjs') }),
   datadog: () => ({ preload: here('with-datadog.cjs') }),
+  /** Counting, with `taskperf top` looking at it from the driver's core. */
+  top: ({ directory }) => ({ ...countedVariants.counting({ directory }), isWatched: true }),
   'create-hook': () => ({ preload: here('with-create-hook.cjs') }),
 };
 
-/** Hardware events are the guest's (guest.mjs). */
-const DEFAULT_VARIANTS = Object.keys(VARIANTS).filter((name) => !name.startsWith('hardware'));
+/** Hardware events are the guest's (guest.mjs); `top` is compared with `counting`: --base counting --variants top. */
+const DEFAULT_VARIANTS = Object.keys(VARIANTS).filter(
+  (name) => !name.startsWith('hardware') && name !== 'top',
+);
 
 const { values: options } = parseArgs({
   options: {
@@ -44,6 +50,8 @@ const { values: options } = parseArgs({
     pairs: { type: 'string', default: '15' },
     variants: { type: 'string', default: DEFAULT_VARIANTS.join(',') },
     scale: { type: 'string', default: '1' },
+    base: { type: 'string', default: 'none' },
+    as: { type: 'string', default: 'http' },
     'no-save': { type: 'boolean', default: false },
   },
 });
@@ -57,7 +65,8 @@ try {
 }
 
 async function main() {
-  const variants = ['none', ...options.variants.split(',').filter((name) => name !== 'none')];
+  const { base } = options;
+  const variants = [base, ...options.variants.split(',').filter((name) => name !== base)];
   for (const name of variants)
     if (!Object.hasOwn(VARIANTS, name))
       throw new Error(`unknown variant ${name}; known: ${Object.keys(VARIANTS).join(', ')}`);
@@ -82,7 +91,7 @@ async function measureNode({ node, variants, load }) {
   const seconds = Math.round((Date.now() - began) / 1000);
   const result = { node: node.version, pairs, seconds, routes: summarise(samples, variants) };
   print(result);
-  if (!options['no-save']) save(`http-${node.major}`, result);
+  if (!options['no-save']) save(`${options.as}-${node.major}`, result);
 }
 
 /** Steps of arithmetic that make the route's work, found once per Node and then the same for every variant. */
@@ -147,7 +156,7 @@ async function send(load, server, route, requests) {
 
 async function startVariant(node, name, work) {
   const directory = temporaryDirectory(name);
-  const { preload, env = {} } = VARIANTS[name]({ directory: directory.path });
+  const { preload, env = {}, isWatched = false } = VARIANTS[name]({ directory: directory.path });
   const nodeOptions = [env.NODE_OPTIONS, preload === undefined ? undefined : `--require "${preload}"`];
   const server = await start(node.path, {
     core: cores.target,
@@ -157,7 +166,24 @@ async function startVariant(node, name, work) {
   });
   Object.assign(server, { port: server.first, directory, sent: 0 });
   await server.ask({ command: 'work', count: work });
+  if (isWatched) watch(server);
   return server;
+}
+
+/** `taskperf top` as a user starts it, but for the terminal, until the server ends. */
+function watch({ pid, directory, stopped }) {
+  const [command, ...args] = pinned(cores.driver, process.execPath);
+  const env = { ...process.env, TASKPERF_DIR: directory.path };
+  const cli = join(root, 'dist', 'cli', 'main.js');
+  const top = spawn(command, [...args, cli, 'top', '-p', String(pid)], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  let hasEnded = false;
+  stopped.then(() => (hasEnded = true));
+  top.once('exit', () => {
+    if (!hasEnded) throw new Error('top ended before the server: its figures would be those of no top');
+  });
 }
 
 /** A peer that did not start, or a taskperf that switched itself off, would be measured as free. */
@@ -180,11 +206,11 @@ function temporaryDirectory(name) {
 function summarise(samples, variants) {
   const of = (route, name) => {
     const mine = samples[route][name];
-    const none = samples[route].none;
+    const base = samples[route][options.base];
     return {
       microseconds: spread(mine),
-      added: spread(mine.map((value, round) => value - none[round])),
-      ratio: spread(mine.map((value, round) => value / none[round])),
+      added: spread(mine.map((value, round) => value - base[round])),
+      ratio: spread(mine.map((value, round) => value / base[round])),
       samples: mine.map((value) => Math.round(value * 100) / 100),
     };
   };

@@ -5,8 +5,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './machine.mjs';
 
-const ALL = ['switch', 'http', 'report'];
-const KNOWN = [...ALL, 'guest', 'collector', 'detach'];
+const ALL = ['switch', 'http', 'top-cost', 'report'];
+const KNOWN = [...ALL, 'guest', 'collector', 'detach', 'top'];
+const TOP_COST = ['--base', 'counting', '--variants', 'top', '--as', 'top', '--scale', '2'];
 const USAGE = `npm run bench [-- ${KNOWN.join('|')} [options]]`;
 
 process.exitCode = main(process.argv.slice(2));
@@ -24,6 +25,8 @@ function main([name, ...options]) {
 }
 
 function run(benchmark, options) {
+  // What `taskperf top` costs a server: pairs of the http benchmark that have their own base.
+  if (benchmark === 'top-cost') return run('http', [...TOP_COST, ...options]);
   const compiled = join(root, 'dist', 'bench', `${benchmark}.js`);
   const source = join(root, 'bench', `${benchmark}.mjs`);
   const file = existsSync(source) ? source : compiled;

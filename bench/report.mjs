@@ -21,6 +21,7 @@ const LABELS = {
 const ROUTES = { '/awaits': 'ten awaits', '/work': '1 ms of work' };
 const MAJORS = [20, 22, 24, 26];
 const LOADED_LIMIT = 1.01;
+const TOP_LIMIT = 1.01;
 const COUNTING_LIMITS = {
   '/awaits': { 20: 1.3, 22: 1.3, 24: 1.1, 26: 1.1 },
   '/work': { 20: 1.05, 22: 1.05, 24: 1.02, 26: 1.02 },
@@ -31,6 +32,7 @@ const MILLION_TOLERANCE = 0.2;
 const REGION_LIMIT = 256 * 2 ** 20;
 
 const https = saved('http-');
+const tops = saved('top-');
 const switches = saved('switch-');
 const guests = saved('guest-');
 const majorOf = (result) => Number(result.node.slice(1).split('.')[0]);
@@ -43,7 +45,7 @@ function page() {
 }
 
 function head() {
-  const results = [...https, ...switches, ...guests];
+  const results = [...https, ...tops, ...switches, ...guests];
   const { machine } = results[0] ?? {};
   const dates = results.map(({ date }) => date).sort((a, b) => a.localeCompare(b));
   const versions = [...new Set(results.map(({ node }) => node))].sort((a, b) => a.localeCompare(b));
@@ -61,7 +63,14 @@ ${
 }
 
 function targets() {
-  const rows = [...loadedRows(), ...countingRows(), ...guestRows(), ...besideRows(), ...switchRows()];
+  const rows = [
+    ...loadedRows(),
+    ...countingRows(),
+    ...topRows(),
+    ...guestRows(),
+    ...besideRows(),
+    ...switchRows(),
+  ];
   return `## Targets
 
 ${table(['what', 'target', 'measured', 'spread', ''], rows)}
@@ -84,10 +93,10 @@ Spread is the middle half of the repeats (quartiles). The tests show the other t
 }
 
 /** Ratio rows of one variant. */
-function ratioRows(what, variant, limitOf) {
+function ratioRows(what, variant, limitOf, results = https) {
   return MAJORS.flatMap((major) =>
     Object.keys(ROUTES).map((route) => {
-      const ratio = https.find((result) => majorOf(result) === major)?.routes[route][variant]?.ratio;
+      const ratio = results.find((result) => majorOf(result) === major)?.routes[route][variant]?.ratio;
       const limit = limitOf(route, major);
       const label = `${what}, ${ROUTES[route]}, Node ${major}`;
       return row(label, `≤ ${limit.toFixed(2)}`, ratio, { digits: 3, met: (value) => value <= limit });
@@ -101,6 +110,11 @@ function loadedRows() {
 
 function countingRows() {
   return ratioRows('counting every request', 'counting', (route, major) => COUNTING_LIMITS[route][major]);
+}
+
+/** Beside the same server without `top`. */
+function topRows() {
+  return ratioRows('with `taskperf top` looking at it', 'top', () => TOP_LIMIT, tops);
 }
 
 function guestRows() {

@@ -44,10 +44,10 @@ function runOn(node) {
 async function measure() {
   const core = await import(join(root, 'dist', 'core', 'index.js'));
   const { loadAddon } = await import(join(root, 'dist', 'node', 'addon.js'));
-  const { ClockPmu } = await import(join(root, 'dist', 'node', 'clock-pmu.js'));
+  const { NativePmu } = await import(join(root, 'dist', 'node', 'native-pmu.js'));
   const addon = loadAddon();
   if (addon === null) throw new Error('the addon is not built: npm run build says why');
-  const host = { core, addon, clock: null, ClockPmu };
+  const host = { core, addon, clock: null, NativePmu };
   const few = machineOf(host, FEW);
   const many = machineOf(host, MANY);
   const subjects = {
@@ -119,7 +119,7 @@ function clockOf(host, region) {
   const { core, addon } = host;
   const openThread = (index) => addon.open(region.buffer, core.threadF64(region.layout, index) * 8);
   const bind = host.clock === null ? (index) => host.clock.bind(index) : () => {};
-  host.clock ??= new host.ClockPmu(addon, { region, openThread });
+  host.clock ??= new host.NativePmu(addon, { region, openThread });
   const { clock } = host;
   return { events: clock.events, bind, read: (raw) => clock.read(raw) };
 }

@@ -44,6 +44,7 @@ napi_value addon_bad_argument(napi_env env, const char *message) {
 
 static void unmap(napi_env env, void *data, void *hint) {
   (void)env;
+  stack_unmapped(data, (size_t)hint);
   region_unmap(data, (size_t)hint);
 }
 
@@ -251,6 +252,7 @@ NAPI_MODULE_INIT() {
   addon_export(env, exports, "watch", watch);
   addon_sources(env, exports);
   addon_perf(env, exports);
+  addon_stack(env, exports);
   addon_probe(env, exports);
   export_number(env, exports, "WORD_CHARGING", WORD_CHARGING);
   export_number(env, exports, "WORD_RESUME", WORD_RESUME);
@@ -270,5 +272,21 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "FLAG_EVENT_FAILED", FLAG_EVENT_FAILED);
   export_number(env, exports, "LINE_TASK_CLOCK", LINE_TASK_CLOCK);
   export_number(env, exports, "LINE_CPU_CLOCK", LINE_CPU_CLOCK);
+  export_number(env, exports, "NATIVE_WORDS", NATIVE_WORDS);
+  export_number(env, exports, "WORD_BLOCKED_MS", WORD_BLOCKED_MS);
+  export_number(env, exports, "WORD_SEQUENCE", WORD_SEQUENCE);
+  export_number(env, exports, "F64_SINCE", F64_SINCE);
+  export_number(env, exports, "F64_SWITCHES", F64_SWITCHES);
+  export_number(env, exports, "BYTE_SWITCHES", BYTE_SWITCHES);
+  export_number(env, exports, "BYTE_BLOCKAGES", BYTE_BLOCKAGES);
+  export_number(env, exports, "BYTE_BEHIND", BYTE_BEHIND);
+  export_number(env, exports, "WORD_STACK_WANTED", WORD_STACK_WANTED);
+  export_number(env, exports, "BYTE_STACK", BYTE_STACK);
+  export_number(env, exports, "STACK_TEXT_BYTES", STACK_TEXT_BYTES);
+  export_number(env, exports, "SLICE_MIN_NS", SLICE_MIN_NS);
+  export_number(env, exports, "SWITCH_RECORDS", SWITCH_RECORDS);
+  export_number(env, exports, "SLICE_RECORDS", SLICE_RECORDS);
+  export_number(env, exports, "BLOCKAGE_RECORDS", BLOCKAGE_RECORDS);
+  export_number(env, exports, "WHO_SEVERAL", WHO_SEVERAL);
   return exports;
 }

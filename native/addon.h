@@ -13,6 +13,7 @@ napi_value addon_bad_argument(napi_env env, const char *message);
 void addon_export(napi_env env, napi_value exports, const char *name, napi_callback callback);
 // Each file's functions.
 void addon_sources(napi_env env, napi_value exports);
+void addon_stack(napi_env env, napi_value exports);
 void addon_perf(napi_env env, napi_value exports);
 void addon_probe(napi_env env, napi_value exports);
 #endif

@@ -34,6 +34,8 @@ static struct {
 
 static _Thread_local struct boundary *here;
 
+struct boundary *boundary_here(void) { return here; }
+
 enum { GC_ALL_TYPES = 31, UV_PREPARE_TYPE = 9 };
 
 #define ISOLATE "_ZN2v87Isolate"
@@ -62,6 +64,13 @@ void boundary_symbols(void) {
   find(&v8.current_isolate, ISOLATE "10GetCurrentEv");
 }
 
+// Who has had the thread for long is noted: a task since it was switched in or came back from the loop, others since the
+// sink is theirs. The loop is blocked by its own work only while that uses the CPU.
+static void note_slice(struct boundary *b, double begin) {
+  static const enum who whose[] = {[SINK_TASK] = WHO_TASK, [SINK_NOBODY] = WHO_NOBODY, [SINK_LOOP] = WHO_LOOP};
+  blockages_slice(&b->blockages, whose[b->sink], begin, (double)b->wall, b->f64[F64_NATIVE + NATIVE_WOKE]);
+}
+
 // Adds the time since the last reading to the present sink.
 static void account(struct boundary *b) {
   int64_t wall, cpu;
@@ -72,6 +81,8 @@ static void account(struct boundary *b) {
   double *f = b->f64, *native = f + F64_NATIVE;
   native[NATIVE_NOW] = (double)wall;
   if (b->sink == SINK_TASK) {
+    double since = f[F64_SINCE] > b->since ? f[F64_SINCE] : b->since;
+    if ((double)wall - since >= SLICE_MIN_NS) note_slice(b, since);
     f[F64_CHARGEABLE + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_CHARGEABLE + LINE_CPU_CLOCK] += wall_ns;
     sources_charge(&b->sources, (double)cpu, f + F64_CHARGEABLE, NULL);
@@ -80,10 +91,15 @@ static void account(struct boundary *b) {
   f[F64_TOTAL + LINE_TASK_CLOCK] += cpu_ns;
   f[F64_TOTAL + LINE_CPU_CLOCK] += wall_ns;
   if (b->sink == SINK_NOBODY) {
+    if ((double)wall - b->since >= SLICE_MIN_NS) note_slice(b, b->since);
     f[F64_UNATTRIBUTED + LINE_TASK_CLOCK] += cpu_ns;
     f[F64_UNATTRIBUTED + LINE_CPU_CLOCK] += wall_ns;
     sources_charge(&b->sources, (double)cpu, f + F64_UNATTRIBUTED, f + F64_TOTAL);
     return;
+  }
+  if (cpu_ns >= SLICE_MIN_NS) {
+    note_slice(b, (double)wall - cpu_ns);
+    if (blockages_is_long(&b->blockages, cpu_ns)) blockages_loop(&b->blockages, (double)wall - cpu_ns, cpu_ns);
   }
   // While the loop is blocked the thread uses no CPU: that part of the wall time is idle.
   double idle_ns = b->polled && wall_ns > cpu_ns ? wall_ns - cpu_ns : 0;
@@ -94,6 +110,7 @@ static void account(struct boundary *b) {
 }
 
 static void set_sink(struct boundary *b, enum sink sink) {
+  if (sink != b->sink) b->since = (double)b->wall;
   b->sink = sink;
   b->words[WORD_CHARGING] = sink == SINK_TASK;
 }
@@ -127,12 +144,24 @@ static void find_owner(struct boundary *b) {
 
 static void begin_section(struct boundary *b, enum place place) {
   b->place = place;
-  double now = (double)b->wall;
-  b->f64[F64_NATIVE + NATIVE_SECTION] = now;
+  double now = (double)b->wall, *native = b->f64 + F64_NATIVE;
+  native[NATIVE_SECTION] = now;
+  native[NATIVE_SECTION_CPU] = (double)b->cpu;
+  b->since = now;
+  blockages_begin(&b->blockages, now, (double)b->cpu, b->sources.v8.gc_time_ns);
   if (b->polled) {
     b->polled = false;
-    b->f64[F64_NATIVE + NATIVE_WOKE] = now;
+    blockages_woken(&b->blockages);
+    native[NATIVE_WOKE] = now;
   }
+}
+
+static void end_section(struct boundary *b) {
+  double now = (double)b->wall;
+  if (*b->stack_wanted) stack_asked(b->stack_wanted);
+  b->f64[F64_NATIVE + NATIVE_LEFT] = now;
+  if (blockages_is_long(&b->blockages, now - b->blockages.begin))
+    blockages_end(&b->blockages, now, (double)b->cpu, b->sources.v8.gc_time_ns);
 }
 
 static void entered(void *isolate) {
@@ -154,6 +183,7 @@ static void entered(void *isolate) {
 static void left(struct boundary *b) {
   account(b);
   b->f64[F64_BOUNDARIES]++;
+  end_section(b);
   set_sink(b, SINK_LOOP);
   if (b->words[WORD_TURN]) {
     b->place = IN_CALL;  // our own JavaScript, in the loop's time: not a section
@@ -195,6 +225,8 @@ static void about_to_block(void *handle) {
   if (b->place == IN_LOOP) account(b);
   else left(b);  // no JavaScript is running now, whatever was missed
   b->polled = true;
+  b->f64[F64_NATIVE + NATIVE_POLLED] = (double)b->wall;
+  blockages_poll(&b->blockages);
   if (clock_is_estimated(&b->clock)) b->clock.resync = true;  // once per turn, see clock.c
 }
 
@@ -224,6 +256,9 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   b->words = (int32_t *)(region + slot);
   b->f64 = (double *)(region + slot);
   b->sources.table = (int32_t *)region + WORD_EVENT_TABLE;
+  b->index = (int)((slot - HEADER_BYTES) / SLOT_BYTES);
+  b->stack_wanted = (int32_t *)region + WORD_STACK_WANTED;
+  blockages_open(&b->blockages, region, region + slot);
   clock_read(&b->clock, &b->wall, &b->cpu);
   b->f64[F64_NATIVE + NATIVE_NOW] = (double)b->wall;
   b->place = IN_CALL;  // JavaScript called us
@@ -278,8 +313,10 @@ int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn
   v8.add_drained(b->isolate, drained, NULL);
   if (!start_prepare(b)) lacks |= LACKS_LOOP;
   // Installed from a microtask as often as from a call: the next boundary sets it right.
-  b->place = IN_CALL;
+  sources_watch_gc(&b->sources);
+  begin_section(b, IN_CALL);
   b->installed = true;
+  stack_add(b);
   return lacks;
 }
 
@@ -290,9 +327,20 @@ static void prepare_closed(void *handle) {
   if (closing) closing->done(closing);
 }
 
+// Nobody is seen to have the thread from now on.
+static void leave_for_good(struct boundary *b) {
+  if (b->place != IN_LOOP) {
+    account(b);
+    end_section(b);
+  }
+  b->f64[F64_NATIVE + NATIVE_SECTION] = b->f64[F64_NATIVE + NATIVE_LEFT] = 0;
+}
+
 bool boundary_remove(struct boundary *b, struct closing *closing) {
   if (!b->installed) return false;
   b->installed = false;
+  stack_remove(b);
+  if (!closing) leave_for_good(b);  // else the environment ends, and the region may be unmapped by now
   v8.remove_entered(b->isolate, entered);
   v8.remove_completed(b->isolate, completed);
   v8.remove_drained(b->isolate, drained, NULL);

@@ -4,11 +4,14 @@
 #include <node_api.h>
 #include <stdint.h>
 
+#include "blockage.h"
 #include "clock.h"
 #include "sources.h"
+#include "stack.h"
 
 // Mirrors of src/core/layout.ts (thread slot); addon.c exports them and src/node/addon.ts asserts that they agree.
 enum {
+  HEADER_BYTES = 4096,     // HEADER_BYTES: the threads' slots follow
   SLOT_BYTES = 16384,      // THREAD_BYTES
   EVENT_LINES = 32,
   WORD_CHARGING = 8,       // T_CHARGING
@@ -30,6 +33,10 @@ enum {
   NATIVE_NOW = 0,      // CLOCK_MONOTONIC of the last reading
   NATIVE_WOKE = 1,     // when the loop last woke (first JavaScript after it blocked)
   NATIVE_SECTION = 2,  // when the present stretch of JavaScript began
+  NATIVE_LEFT = 3,     // when the last one ended
+  NATIVE_POLLED = 4,   // when the loop last went to wait for events
+  NATIVE_SECTION_CPU = 5,  // the thread's CPU time when the section began
+  NATIVE_WORDS = 6,
 };
 
 // WORD_CHARGING beyond 0 (JavaScript must look) and 1 (the running task): nobody runs, and JavaScript knows.
@@ -50,7 +57,9 @@ struct boundary {
   bool installed;
   bool skip_nobody;  // code without a frame needs no JavaScript: it is booked as unattributed here
   bool frames;       // the current frame can be read (AsyncContextFrame)
-  int64_t wall, cpu; // the last reading
+  int64_t wall, cpu;   // the last reading
+  double since;        // since when the sink is what it is
+  struct blockages blockages;
   struct sources sources;  // what is counted beside the two clocks
   void *isolate;
   uintptr_t undefined_frame, running_frame;  // raw tagged words, compared only; running_frame is void after a GC
@@ -58,6 +67,9 @@ struct boundary {
   napi_ref on_owner;   // JavaScript: find out who runs and switch
   napi_ref on_turn;    // JavaScript: a section has ended and WORD_TURN asked for it
   void *prepare;       // uv_prepare_t
+  int32_t *stack_wanted;   // H_STACK_WANTED
+  int index;                    // of the thread's slot
+  struct boundary *next_listed;  // stack.c
 };
 
 // Starts the clock. 0, or an errno: preemption is not seen, the CPU clock is estimated.
@@ -81,6 +93,8 @@ void boundary_charge(struct boundary *b);
 void boundary_nobody(struct boundary *b);
 // false: also nobody's code is told to JavaScript, because the thread's own task is being counted.
 void boundary_skip_nobody(struct boundary *b, bool skip);
+// This thread's, while it is installed.
+struct boundary *boundary_here(void);
 // The runtime's current async context frame as a handle, NULL where there is none.
 napi_value boundary_frame(void);
 // Looks up what the runtime offers; once, before anything else here.

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int map_anonymous(size_t bytes, void **data) {
@@ -14,16 +15,24 @@ static int map_anonymous(size_t bytes, void **data) {
   return 0;
 }
 
+// A file that is there already: ours alone, or its words would be somebody else's to change under us. 0 or an errno.
+static int check_own(int fd) {
+  struct stat found;
+  if (fstat(fd, &found)) return errno;
+  bool own = S_ISREG(found.st_mode) && found.st_uid == geteuid() && !(found.st_mode & 022) && found.st_nlink == 1;
+  return own ? 0 : EACCES;
+}
+
 int region_map(const char *path, size_t bytes, bool create, void **data) {
   if (!*path) return map_anonymous(bytes, data);
   // O_NOFOLLOW | O_EXCL: the directory may be shared (/dev/shm), a planted link must not redirect us.
-  int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT | O_EXCL : 0);
+  int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (create ? O_CREAT | O_EXCL : 0);
   int fd = open(path, flags, 0600);
   if (fd < 0) return errno;
-  int error = 0;
+  int error = create ? 0 : check_own(fd);
   off_t size = lseek(fd, 0, SEEK_END);
   if (create && ftruncate(fd, (off_t)bytes)) error = errno;
-  else if (!create && size < (off_t)bytes) error = EINVAL;  // shorter than what would be mapped: SIGBUS later
+  if (!create && !error && size < (off_t)bytes) error = EINVAL;  // shorter than what would be mapped: SIGBUS later
   void *map = error ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (!error && map == MAP_FAILED) error = errno;
   close(fd);
@@ -38,9 +47,10 @@ int region_map(const char *path, size_t bytes, bool create, void **data) {
 void region_unmap(void *data, size_t bytes) { munmap(data, bytes); }
 
 int region_reserve(const char *path, size_t offset, size_t bytes) {
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return errno;
-  int error = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+  int error = check_own(fd);
+  if (!error) error = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
   close(fd);
   return error;
 }

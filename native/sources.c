@@ -94,6 +94,8 @@ static int want_v8(struct sources *s, int kind) {
   return lacks & V8_LACKS_EXTERNAL ? ENOSYS : 0;
 }
 
+void sources_watch_gc(struct sources *s) { want_v8(s, SOURCE_GC_TIME); }
+
 int sources_open_single(struct sources *s, enum source_kind kind, int line) {
   if (s->singles == SOURCES_MAX) return ENOSPC;
   if (kind >= SOURCE_GC_TIME) {

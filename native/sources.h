@@ -53,6 +53,8 @@ struct sources {
 
 // Counts one more from now on, on the given line. 0 or an errno (ENOSYS: the runtime lacks it).
 int sources_open_single(struct sources *s, enum source_kind kind, int line);
+// The time of V8's pauses is kept from now on (v8.gc_time_ns), whether a line has it or not. Without V8's callbacks it is 0.
+void sources_watch_gc(struct sources *s);
 // Counts a kernel group from now on, its events on the given lines. 0, or an errno and the index of the event refused.
 int sources_open_group(struct sources *s, const struct perf_spec *specs, const int *lines, int count, int missed_line,
                        int *refused);

@@ -122,7 +122,7 @@ function compile({ output }, sources) {
 }
 
 function compileAddon(flags) {
-  return run([...shape, '-I', headers(), ...flags, '-ldl', '-lm']);
+  return run([...shape, '-I', headers(), ...flags, '-ldl', '-lm', '-pthread']);
 }
 
 /** Static, so that LD_PRELOAD does not load anything into it; where there is no static C library, or with ASan, dynamic. */

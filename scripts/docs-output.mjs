@@ -4,17 +4,19 @@
 // now, with the Node that runs this script. Nothing in a block is written by hand.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PAGES = [
   'README.md',
-  ...['doctor', 'exploration', 'simulation', 'stat', 'troubleshooting'].map((name) =>
+  ...['doctor', 'exploration', 'simulation', 'stat', 'top', 'troubleshooting'].map((name) =>
     join('docs', `${name}.md`),
   ),
 ];
@@ -39,6 +41,10 @@ const OUTPUTS = {
   },
   doctor: () => `$ taskperf doctor\n${run([taskperf, 'doctor'])}`,
   help: () => run([taskperf, 'stat', '--help']),
+  top: async () =>
+    `$ taskperf top --blocked 20ms\n${await topScreen({ until: /! GET \/report #/, keys: [] })}`,
+  'top-name': () => topScreen({ until: /^ GET \/report$[^]*live tasks/m, keys: ['Enter'] }),
+  'top-help': () => run([taskperf, 'top', '--help']),
   'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
   'sim-coverage': () =>
     `$ node scripts/sim.mjs 1 --runs 500\n${run(['scripts/sim.mjs', '1', '--runs', '500'])}`,
@@ -108,6 +114,33 @@ async function underStat(options, server, { load, columns = 80, env = {} }) {
     stat.kill('SIGTERM');
   }
   return { printed: await printed, said };
+}
+
+/** The first screen of `taskperf top` on the shop under load that shows what is wanted, after the keys. */
+async function topScreen({ until, keys }) {
+  const directory = mkdtempSync(join(tmpdir(), 'taskperf-docs-'));
+  const socket = `taskperf-docs-${process.pid}`;
+  const tmux = (...args) =>
+    spawnSync('tmux', ['-u', '-f', '/dev/null', '-L', socket, ...args], { encoding: 'utf8' }).stdout;
+  let screen = '';
+  const load = async (port) => {
+    const size = ['-x', '120', '-y', '22'];
+    const top = ['node', taskperf, 'top', '--blocked', '20ms'];
+    tmux('new-session', '-d', '-e', `TASKPERF_DIR=${directory}`, '-c', root, ...size, ...top);
+    const loaded = shopLoad(port);
+    // Two windows, so that the figures are of a server that has been warmed up.
+    await sleep(2500);
+    if (keys.length > 0) tmux('send-keys', ...keys);
+    for (let tries = 0; tries < 50 && !until.test(screen); tries++) {
+      await sleep(100);
+      screen = tmux('capture-pane', '-p');
+    }
+    tmux('kill-server');
+    return await loaded;
+  };
+  await underStat([], shop, { load, env: { TASKPERF_DIR: directory } });
+  rmSync(directory, { recursive: true });
+  return screen.replace(/ +$/gm, '');
 }
 
 async function shopLoad(port) {

@@ -16,7 +16,7 @@ const EVENTS = {
 };
 
 /** Variants whose requests are counted. */
-export const COUNTING = new Set(['counting', 'hardware', 'hardware-read', 'alloc']);
+export const COUNTING = new Set(['counting', 'top', 'hardware', 'hardware-read', 'alloc']);
 
 export const countedVariants = Object.fromEntries(
   Object.keys(EVENTS).map((name) => [name, ({ directory }) => ({ env: childVariables(name, directory) })]),

@@ -23,6 +23,10 @@ export interface StatArguments {
   readonly explicitEvents: boolean;
   readonly metricGroups: readonly MetricGroup[];
   readonly intervalMs: number | undefined;
+  /** From how long on an event loop is said to be blocked. */
+  readonly blockedMs: number;
+  /** Also show the JavaScript stacks of blocked event loops. */
+  readonly stack: boolean;
   readonly json: boolean;
   readonly output: string | undefined;
   readonly by: By;
@@ -34,6 +38,7 @@ export interface StatArguments {
 }
 
 export const INTERVAL_MS_MIN: number = 10;
+export const BLOCKED_MS: number = 50;
 const BY: readonly By[] = ['name', 'task', 'thread'];
 
 const OPTIONS = {
@@ -41,6 +46,8 @@ const OPTIONS = {
   detail: { type: 'boolean', short: 'd', multiple: true },
   metrics: { type: 'string', short: 'M', multiple: true },
   interval: { type: 'string', short: 'I' },
+  blocked: { type: 'string' },
+  stack: { type: 'boolean' },
   json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   pid: { type: 'string', short: 'p' },
@@ -68,6 +75,8 @@ export function parseStat(args: readonly string[]): StatArguments {
     explicitEvents: values.event !== undefined || wanted.detail > 0,
     metricGroups: wanted.metricGroups,
     intervalMs: parseInterval(values.interval),
+    blockedMs: parseBlocked(values.blocked),
+    stack: values.stack === true,
     json: values.json === true,
     output: parseOutput(values.output),
     by: parseBy(values.by),
@@ -168,6 +177,15 @@ export function parsePid(text: string | undefined): number | undefined {
   const pid = Number(text);
   if (/^[1-9]\d*$/.test(text) && pid <= 0x7fffffff) return pid;
   throw new UsageError(`'${text}' is not the number of a process, such as 4711; \`ps -e\` lists them`);
+}
+
+/** Of a loop's blockages: "100ms", "2s"; a number alone is ms. */
+export function parseBlocked(text: string | undefined): number {
+  if (text === undefined) return BLOCKED_MS;
+  const [, digits, unit] = /^(\d+)(ms|s)?$/.exec(text) ?? [];
+  const ms = Number(digits) * (unit === 's' ? 1000 : 1);
+  if (ms >= 1 && ms <= 0x7fffffff) return ms;
+  throw new UsageError(`--blocked '${text}' is not a time of 1 ms or more, such as 100ms or 2s`);
 }
 
 function parseOutput(file: string | undefined): string | undefined {

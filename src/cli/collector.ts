@@ -32,19 +32,20 @@ export class Group {
   seen = 0;
   enabledNs = 0;
   runningNs = 0;
-  readonly #events: readonly number[];
+  /** The lines there is a spread of. */
+  readonly events: readonly number[];
   readonly #spreads: readonly EventSpread[];
   readonly #scaling: Scaling;
 
   constructor(events: readonly number[], scaling: Scaling, digits: () => 2 | 3) {
-    this.#events = events;
+    this.events = events;
     this.#scaling = scaling;
     this.#spreads = events.map(() => new EventSpread(digits()));
   }
 
   /** Undefined when no exit was seen or the event is not counted. */
   spread(event: number): Spread | undefined {
-    return this.#spreads[this.#events.indexOf(event)]?.result();
+    return this.#spreads[this.events.indexOf(event)]?.result();
   }
 
   add(words: Words, at: number): void {
@@ -52,8 +53,8 @@ export class Group {
     this.enabledNs += words.f64[at + E_F64_ENABLED]!;
     this.runningNs += words.f64[at + E_F64_RUNNING]!;
     const values = at + E_F64_VALUES;
-    for (let i = 0; i < this.#events.length; i++) {
-      const event = this.#events[i]!;
+    for (let i = 0; i < this.events.length; i++) {
+      const event = this.events[i]!;
       if (this.#scaling.has(event)) this.#addScaled(i, words.f64.subarray(values, values + EVENT_LINES));
       else this.#spreads[i]!.add(words.f64[values + event]!);
     }
@@ -61,7 +62,7 @@ export class Group {
 
   /** A task that ran only while the event was not counted tells nothing of it. */
   #addScaled(i: number, values: Float64Array): void {
-    const event = this.#events[i]!;
+    const event = this.events[i]!;
     if (countedShare(values, event, this.#scaling) === 0 && values[TASK_CLOCK]! > 0) return;
     this.#spreads[i]!.add(scaledValue(values, event, this.#scaling));
   }

@@ -4,6 +4,8 @@
  * `conservation` compares what the threads really used with the sum of the rows; for exact events the error is 0.
  */
 import type { EventInfo } from '../core/events.ts';
+import { blockagesJson, waitedBehindJson } from './blocked-table.ts';
+import type { BlockageJson, BlockedNowJson, WaitedBehindJson } from './blocked-table.ts';
 import { rowMetrics, wholeMetrics } from './metric-values.ts';
 import type { MetricJson } from './metric-values.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
@@ -78,6 +80,11 @@ export interface StatJson {
   readonly metrics: Readonly<Record<string, MetricJson>>;
   readonly conservation: Readonly<Record<string, ConservationJson>>;
   readonly overhead: { readonly switches: number; readonly boundaries: number; readonly addedNs: number };
+  /** The ten longest stretches in which an event loop did not answer, of those as long as --blocked says. */
+  readonly blockages: readonly BlockageJson[];
+  /** How many of them there were, and their time together. */
+  readonly blocked: { readonly limitNs: number; readonly count: number; readonly ns: number };
+  readonly waitedBehind: readonly WaitedBehindJson[];
   readonly lost: Losses;
   readonly notes: readonly string[];
   readonly intervals?: readonly IntervalJson[];
@@ -94,6 +101,8 @@ export interface IntervalJson {
   readonly startNs: number;
   readonly endNs: number;
   readonly tasks: readonly { readonly name: string; readonly count: number; readonly counters: ValuesJson }[];
+  /** Event loops that did not answer at its end. */
+  readonly blocked: readonly BlockedNowJson[];
 }
 
 export function documentOf(report: Report, intervals?: readonly IntervalJson[]): StatJson {
@@ -138,9 +147,21 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     metrics: wholeMetrics(report, rows),
     conservation: conservationOf(report, rows, additive),
     overhead: overheadOf(tally),
+    ...blockedJson(report),
     lost: tally.lost,
     notes: report.notes,
     ...(intervals === undefined ? {} : { intervals }),
+  };
+}
+
+function blockedJson({ blocked }: Report): Pick<StatJson, 'blockages' | 'blocked' | 'waitedBehind'> {
+  if (blocked === undefined)
+    return { blockages: [], blocked: { limitNs: 0, count: 0, ns: 0 }, waitedBehind: [] };
+  const { limitNs, totals } = blocked.log;
+  return {
+    blockages: blockagesJson(blocked),
+    blocked: { limitNs, count: totals.count, ns: Math.round(totals.ns) },
+    waitedBehind: waitedBehindJson(blocked),
   };
 }
 
@@ -173,7 +194,7 @@ export function imbalances(report: Report): string[] {
     .filter(([, { error }]) => error !== 0)
     .map(
       ([name, { error }]) =>
-        `the books of ${name} are off by ${error}: please report this, it is a bug of taskperf`,
+        `the books of ${name} are off by ${error}: a damaged region, or a bug of taskperf: please report it`,
     );
 }
 

@@ -59,7 +59,7 @@ function cpuLines(report: Report): string[] {
 function utilisation({ tally }: Report): string | undefined {
   const total = sumOf(tally.threads.map((thread) => thread.total))[CPU_CLOCK]!;
   const idle = sumOf(tally.threads.map((thread) => thread.idle))[CPU_CLOCK]!;
-  return total === 0 ? undefined : percent(total - idle, total);
+  return total === 0 ? undefined : percent(Math.max(0, total - idle), total);
 }
 
 function overheadLine(report: Report): string {

@@ -1,14 +1,17 @@
 /** The help pages, as printed. */
-import { INTERVAL_MS_MIN } from './arguments.ts';
+import { BLOCKED_MS, INTERVAL_MS_MIN } from './arguments.ts';
 import { DEFAULT_EVENTS, DEFAULT_IF_SUPPORTED } from './asked-events.ts';
 import { METRIC_GROUPS } from './metrics.ts';
+import { SORT_IDS } from './top/columns.ts';
 
 /** What exists, for `taskperf --help` and for the message about an unknown subcommand. */
-export const SUBCOMMANDS: readonly string[] = ['stat', 'list', 'doctor'];
+export const SUBCOMMANDS: readonly string[] = ['stat', 'top', 'list', 'doctor'];
 
 export const HELP: string = `taskperf: what every request of a Node.js program costs
 
   taskperf stat [options] -- COMMAND   run a program and count its tasks (requests, jobs)
+  taskperf stat -p PID                 the same for a process that runs already
+  taskperf top [-p PID]                live: who uses the threads of a program that runs under taskperf, who blocks them
   taskperf list                        events that can be counted
   taskperf doctor                      what is missing on this machine, what it costs, how to permit it
   taskperf --version
@@ -17,10 +20,14 @@ export const HELP: string = `taskperf: what every request of a Node.js program c
 `;
 
 export const STAT_HELP: string = `taskperf stat [options] [--] COMMAND [ARGUMENT...]
+taskperf stat [options] -p PID [-- COMMAND [ARGUMENT...]]
 
 Runs the command, counts the tasks of all its Node.js processes, and prints a table when it has ended.
 Ctrl-C goes to the program first; a second one kills it.
+With -p counts a Node.js process that runs already, until Ctrl-C, its end or that of the command (such as \`sleep 10\`).
 
+  -p, --pid PID        attach to this process, of which a command only says how long; Node.js tells on its stderr that its
+                       debugger listens, and it is as before afterwards
   -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
                        [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
   -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
@@ -28,14 +35,37 @@ Ctrl-C goes to the program first; a second one kills it.
   -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
   -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more): sums per name, or per process where
                        nothing is Node.js
+      --blocked TIME   from how long on an event loop is said to be blocked, such as 100ms or 2s [${BLOCKED_MS}ms]
+      --stack          also the JavaScript stack of what blocks an event loop
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
       --by WHAT        one row per name, task or thread [name]
       --no-color       no colours; NO_COLOR and a stderr that is no terminal do the same
   -h, --help           this page
 
-The exit status is the program's, 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
+The exit status is the program's (with -p 0, or that of the command), 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
 executed, 129 for a mistake in the command line. TASKPERF_DIR names the directory for the counters; it must be private.
+`;
+
+export const TOP_HELP: string = `taskperf top [options]
+
+Shows live what a program does that runs under taskperf (\`taskperf stat -- COMMAND\`, or the library), or what process PID
+does that does not: it is attached to as by \`taskperf stat -p\`, and let go at the end. Where the time of
+each thread goes, who has it now and for how long, and what the tasks of each name cost. It only reads what the program
+counts, so it works while the event loop is blocked, and costs a program under taskperf nothing.
+
+  -p, --pid PID        the process; of a \`taskperf stat\` all of its processes [the one there is, or a list]
+  -d, --delay SECONDS  time between refreshes, 0.1 or more [1]
+  -n, --iterations N   leave after so many refreshes
+  -s, --sort COLUMN    ${SORT_IDS.join(', ')} [cpu]
+      --blocked TIME   a task that has a thread for longer is marked with "!", in red [100ms]
+      --stack          also the JavaScript stack of such a task; \`taskperf stat --stack\` lets the program answer at once
+      --by WHAT        one row per name of all processes together (name), or of each (process) [name]
+      --no-color       no colours; NO_COLOR does the same
+  -h, --help           this page
+
+The keys are on the page behind \`?\`; q leaves. Where stdin or stdout is no terminal one table is printed per interval, until
+the program ends. The exit status is 0, 1 when the process cannot be watched, and 129 for a mistake in the command line.
 `;
 
 export const LIST_HELP: string = `taskperf list [--json] [--] [NAME...]

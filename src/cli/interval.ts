@@ -2,6 +2,7 @@
 import type { EventInfo } from '../core/events.ts';
 import { TASK_CLOCK } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
+import { blockedNowJson, blockedNowLines } from './blocked-table.ts';
 import type { Collector, Spread } from './collector.ts';
 import { columnUnit } from './columns.ts';
 import { valuesJson } from './document.ts';
@@ -9,6 +10,7 @@ import type { IntervalJson } from './document.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
 import type { OsThreads } from './os-threads.ts';
+import { printable } from './printable.ts';
 import type { RegionSession } from './regions.ts';
 import { busyPids, isCounted, sumOf } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
@@ -38,6 +40,8 @@ export interface IntervalOptions {
   readonly explicitEvents: boolean;
   /** Processes that make no region. */
   readonly system: Pick<OsThreads, 'processes' | 'ended'>;
+  /** CLOCK_MONOTONIC when the command was started. */
+  readonly startNs: number;
 }
 
 export class Intervals {
@@ -85,7 +89,9 @@ export class Intervals {
     const tasks = deltas.map(({ name, count: ended, values }) => {
       return { name, count: ended, counters: valuesJson(counted, scaledValues(values, scaling)) };
     });
-    this.kept.push({ startNs: this.#startNs, endNs, tasks });
+    const { blocked: log } = this.#session;
+    const blocked = log === undefined ? [] : blockedNowJson(log, this.#options.startNs);
+    this.kept.push({ startNs: this.#startNs, endNs, tasks, blocked });
   }
 
   /** Where nothing is Node.js: the CPU time of each process, as of the last looks at them. */
@@ -124,11 +130,13 @@ export class Intervals {
     const titles = fitted.map(({ title }) => title);
     const lines = shown.map((delta, i) =>
       row(
-        delta.name,
+        printable(delta.name),
         fitted.map(({ cells }) => cells[i]!),
       ),
     );
     if (deltas.length > ROWS_MAX) lines.push(row(`… ${deltas.length - ROWS_MAX} more`, []));
+    const { blocked } = this.#session;
+    if (blocked !== undefined) lines.push(...blockedNowLines(blocked).map((line) => ` ${line}`));
     if (lines.length === 0) lines.push(tally.processes.length === 0 ? ' nothing ran' : ' no task ran');
     return `${row(`${(nowNs / 1e9).toFixed(3)} s`, titles)}\n${lines.join('\n')}\n`;
   }

@@ -10,6 +10,7 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { encodeIdentity, ownIdentity } from '../node/identity.ts';
 import { launcherFile, release, startHeld } from './held-start.ts';
 import { noUsage } from './os-usage.ts';
 import type { Usage } from './os-usage.ts';
@@ -66,6 +67,7 @@ export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: stri
     ...env,
     NODE_OPTIONS: options.includes(preload) ? options : `${options} ${preload}`.trim(),
     TASKPERF_SESSION: String(process.pid),
+    TASKPERF_SESSION_START: encodeIdentity(ownIdentity()),
     TASKPERF_EVENTS: events,
     TASKPERF_DIR: directory,
   };

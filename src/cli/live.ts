@@ -2,11 +2,15 @@
  * The tasks that are still alive: their own counters, read from the slabs. Slots are copied page by page and only where
  * a live task leads, so a region of a million slots with three live tasks costs a few reads. A task that ends while we
  * look may be seen twice or not at all; once the program has ended the picture is exact.
+ *
+ * A counter is in one list only, so all lists together are no longer than the slab: that bounds the walk, whatever the
+ * links of a damaged region say.
  */
 import { LATE, WALL } from '../core/events.ts';
 import {
   C_F64_TIME,
   C_FIRST,
+  C_TASK,
   EVENT_LINES,
   H_CONTEXTS_USED,
   H_COUNTERS_USED,
@@ -15,8 +19,11 @@ import {
   K_F64_ID,
   K_F64_START,
   K_NAME,
+  K_PARENT,
   K_STATE,
   K_THREAD,
+  NAME_OTHER,
+  R_CONTEXT,
   R_F64_COUNT,
   R_F64_ENABLED,
   R_F64_RUNNING,
@@ -24,8 +31,14 @@ import {
   R_NEXT,
   R_PACKED,
   TASK_BYTES,
+  TASK_EXITED,
+  TASK_FREE,
   TASK_LIVE,
+  TOMBSTONE,
   T_ROOT,
+  T_STATE,
+  THREAD_FREE,
+  threadWord,
 } from '../core/layout.ts';
 import { COUNTING, EVENT_MASK, RUNNING, WANTED } from '../core/counter.ts';
 import { wordsOf } from './reader.ts';
@@ -43,66 +56,95 @@ export interface LiveTask {
   readonly values: Float64Array;
 }
 
-/** All three kinds of slot are 64 bytes. */
-const SLOT_BYTES = TASK_BYTES;
-const PAGE_SLOTS = 1024;
-const CHAIN_MAX = 256;
-const SLOT_WORDS = SLOT_BYTES / 4;
-
 /** Calls `visit` with every live task but the threads' own. `nowNs` is the clock that running lifetimes end at. */
 export function visitLiveTasks(reader: RegionReader, nowNs: number, visit: (task: LiveTask) => void): void {
-  const { layout, header } = reader;
-  const tasks = new Slab(reader, layout.tasksAt, Math.min(header.i32[H_TASKS_USED]!, layout.tasks));
-  const contexts = new Slab(
-    reader,
-    layout.contextsAt,
-    Math.min(header.i32[H_CONTEXTS_USED]!, layout.contexts),
-  );
-  const counters = new Slab(
-    reader,
-    layout.countersAt,
-    Math.min(header.i32[H_COUNTERS_USED]!, layout.counters),
-  );
+  const { layout, damage } = reader;
+  const slab = (at: number, used: number, slots: number): Slab =>
+    new Slab(reader, at, reader.used(used, slots, 'slots'));
+  const tasks = slab(layout.tasksAt, H_TASKS_USED, layout.tasks);
+  const contexts = slab(layout.contextsAt, H_CONTEXTS_USED, layout.contexts);
+  const counters = slab(layout.countersAt, H_COUNTERS_USED, layout.counters);
+  const source = { reader, contexts, counters, nowNs, walk: { left: counters.slots } };
   const roots = rootsOf(reader);
   const task = newLiveTask();
   for (let index = 0; index < tasks.slots; index++) {
-    const page = tasks.page(index);
-    const word = tasks.word(index);
-    if (page.i32[word + K_STATE] !== TASK_LIVE || roots.has(index + 1)) continue;
-    task.name = page.i32[word + K_NAME]!;
-    task.thread = page.i32[word + K_THREAD]!;
-    task.id = page.f64[word / 2 + K_F64_ID]!;
-    task.startNs = page.f64[word / 2 + K_F64_START]!;
-    readCounters(task, page.i32[word + K_CONTEXT]! - 1, { contexts, counters, nowNs });
+    const word = tasks.find(index);
+    const { i32, f64 } = tasks.words;
+    const state = i32[word + K_STATE]!;
+    if (state !== TASK_LIVE) {
+      damage.index(state, { from: TASK_FREE, to: TASK_EXITED, fallback: 0 }, 'the state of a task');
+      continue;
+    }
+    if (roots.has(index + 1)) {
+      if (reader.isFinal && i32[word + K_PARENT] !== 0) damage.note("a thread's own task is another's");
+      continue;
+    }
+    task.name = damage.index(
+      i32[word + K_NAME]!,
+      { from: 0, to: layout.names - 1, fallback: NAME_OTHER },
+      'a name',
+    );
+    task.thread = damage.index(
+      i32[word + K_THREAD]!,
+      { from: 0, to: layout.threads - 1, fallback: 0 },
+      'a thread',
+    );
+    task.id = damage.amount(f64[word / 2 + K_F64_ID]!, 'the number of a task');
+    task.startNs = damage.amount(f64[word / 2 + K_F64_START]!, 'the start of a task');
+    readCounters(task, { index, context: i32[word + K_CONTEXT]! }, source);
     visit(task);
   }
 }
 
 interface Source {
+  readonly reader: RegionReader;
   readonly contexts: Slab;
   readonly counters: Slab;
   readonly nowNs: number;
+  /** How many counters may still be looked at. */
+  readonly walk: { left: number };
 }
 
-/** Reads the own counters of a context; a task without one has counted nothing. */
-function readCounters(task: LiveTask, context: number, source: Source): void {
-  const { contexts, counters, nowNs } = source;
+/** Reads the own counters of a task's context; a task without one has counted nothing. */
+function readCounters(task: LiveTask, owner: { index: number; context: number }, source: Source): void {
   task.values.fill(0);
   task.enabledNs = 0;
   task.runningNs = 0;
-  if (!contexts.has(context)) return;
-  const page = contexts.page(context);
-  const word = contexts.word(context);
-  const times = { contextNs: page.f64[word / 2 + C_F64_TIME]!, nowNs };
-  let next = page.i32[word + C_FIRST]! - 1;
-  // Bounded, so a list torn by a running writer ends too.
-  const seen = new Uint8Array(EVENT_LINES);
-  for (let left = CHAIN_MAX; left > 0 && counters.has(next); left--) {
-    const slot = counters.page(next);
-    const at = counters.word(next);
-    readCounter(task, seen, { slot, at, ...times });
-    next = slot.i32[at + R_NEXT]! - 1;
+  const { index, context } = owner;
+  if (context === 0 || context === TOMBSTONE) return;
+  const { contexts, reader } = source;
+  const word = contexts.has(context - 1) ? contexts.find(context - 1) : -1;
+  if (word !== -1 && contexts.words.i32[word + C_TASK] === index + 1) {
+    readList(task, context, { ...source, word });
+    checkTask(task, reader);
+  } else if (reader.isFinal) {
+    // As long as the program runs: of a task that has ended since, or newer than our header.
+    reader.damage.note('a task and its counters do not belong together');
   }
+}
+
+/** The counters of the context at `word`. */
+function readList(task: LiveTask, context: number, source: Source & { readonly word: number }): void {
+  const { contexts, counters, nowNs, word, reader } = source;
+  const { i32, f64 } = contexts.words;
+  const times = { contextNs: f64[word / 2 + C_F64_TIME]!, nowNs };
+  const seen = new Uint8Array(EVENT_LINES);
+  let next = i32[word + C_FIRST]!;
+  for (; next !== 0 && counters.has(next - 1) && source.walk.left > 0; source.walk.left--) {
+    const at = counters.find(next - 1);
+    const slot = counters.words;
+    if (slot.i32[at + R_CONTEXT] !== context) break;
+    readCounter(task, seen, { slot, at, ...times });
+    next = slot.i32[at + R_NEXT]!;
+  }
+  // It does not end as it should: torn by the running program, or damaged.
+  if (next !== 0 && reader.isFinal) reader.damage.note('a list of counters does not end');
+}
+
+function checkTask(task: LiveTask, { damage }: RegionReader): void {
+  damage.amounts(task.values, 0, EVENT_LINES, 'a value of a live task');
+  task.enabledNs = damage.amount(task.enabledNs, 'the enabled time of a live task');
+  task.runningNs = damage.amount(task.runningNs, 'the running time of a live task');
 }
 
 interface CounterSlot {
@@ -133,8 +175,11 @@ function readCounter(task: LiveTask, seen: Uint8Array, { slot, at, contextNs, no
 
 function rootsOf(reader: RegionReader): Set<number> {
   const roots = new Set<number>();
+  const words = wordsOf((T_ROOT + 1) * 4);
   for (let thread = 0; thread < reader.threadsUsed; thread++) {
-    const root = reader.thread(thread)?.i32[T_ROOT] ?? 0;
+    reader.readInto(words.u8, threadWord(reader.layout, thread) * 4, (T_ROOT + 1) * 4);
+    const root = words.i32[T_STATE] === THREAD_FREE ? 0 : words.i32[T_ROOT]!;
+    reader.damage.index(root, { from: 0, to: reader.layout.tasks, fallback: 0 }, "a thread's own task");
     if (root > 0) roots.add(root);
   }
   return roots;
@@ -145,35 +190,57 @@ function newLiveTask(): LiveTask {
   return { id: 0, name: 0, thread: 0, startNs: 0, enabledNs: 0, runningNs: 0, values };
 }
 
+/** All three kinds of slot are 64 bytes. */
+const SLOT_BYTES = TASK_BYTES;
+const SLOT_WORDS = SLOT_BYTES / 4;
+const PAGE_SLOTS = 1024;
+const NO_WORDS: Words = wordsOf(0);
+/** 16 MB of pages are kept: those of 262,144 slots. */
+const PAGES_KEPT = 256;
+/**
+ * After so many reads of a page in vain (8 GB) a slot is read alone: lists that jump about in a slab larger than what is
+ * kept would else cost a page per counter.
+ */
+const PAGE_READS_MAX = 1 << 17;
+
 /** One slab of 64-byte slots, copied in pages as they are looked at. */
 class Slab {
   readonly slots: number;
+  /** Where `find` found the slot; until the next `find`. */
+  words: Words = NO_WORDS;
   readonly #reader: RegionReader;
   readonly #at: number;
-  readonly #pages: Words[] = [];
+  readonly #pages: { number: number; words: Words }[] = [];
+  #reads = 0;
 
   constructor(reader: RegionReader, at: number, slots: number) {
     this.#reader = reader;
     this.#at = at;
-    this.slots = Math.max(slots, 0);
+    this.slots = slots;
   }
 
   has(index: number): boolean {
     return index >= 0 && index < this.slots;
   }
 
-  page(index: number): Words {
-    const page = Math.floor(index / PAGE_SLOTS);
-    const known = this.#pages[page];
-    if (known !== undefined) return known;
-    const words = wordsOf(PAGE_SLOTS * SLOT_BYTES);
-    const slots = Math.min(PAGE_SLOTS, this.slots - page * PAGE_SLOTS);
-    this.#reader.readInto(words.u8, this.#at + page * PAGE_SLOTS * SLOT_BYTES, slots * SLOT_BYTES);
-    this.#pages[page] = words;
-    return words;
-  }
-
-  word(index: number): number {
+  /** Word index of the slot in `words`. */
+  find(index: number): number {
+    const number = Math.floor(index / PAGE_SLOTS);
+    const known = this.#pages[number % PAGES_KEPT];
+    if (known?.number === number) {
+      this.words = known.words;
+      return (index % PAGE_SLOTS) * SLOT_WORDS;
+    }
+    if (this.#reads++ >= PAGE_READS_MAX) {
+      this.words = wordsOf(SLOT_BYTES);
+      this.#reader.readInto(this.words.u8, this.#at + index * SLOT_BYTES, SLOT_BYTES);
+      return 0;
+    }
+    const first = number * PAGE_SLOTS;
+    const bytes = Math.min(PAGE_SLOTS, this.slots - first) * SLOT_BYTES;
+    this.words = known !== undefined && known.words.u8.length >= bytes ? known.words : wordsOf(bytes);
+    this.#reader.readInto(this.words.u8, this.#at + first * SLOT_BYTES, bytes);
+    this.#pages[number % PAGES_KEPT] = { number, words: this.words };
     return (index % PAGE_SLOTS) * SLOT_WORDS;
   }
 }

@@ -6,8 +6,11 @@ import { UsageError } from './arguments.ts';
 import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
+import { asksForLast, last } from './last/last.ts';
 import { list } from './list.ts';
+import { printable } from './printable.ts';
 import { stat } from './stat.ts';
+import { top } from './top.ts';
 
 const STATUS_USAGE = 129;
 
@@ -16,6 +19,8 @@ async function main(args: readonly string[]): Promise<number> {
   switch (subcommand) {
     case 'stat':
       return await stat(rest);
+    case 'top':
+      return asksForLast(rest) ? last(rest) : await top(rest);
     case 'list':
       return list(rest);
     case 'doctor':
@@ -53,7 +58,7 @@ function version(): string {
 /** Sentences for mistakes of the user; our own bugs keep their stack. */
 function report(error: unknown): number {
   if (!(error instanceof UsageError || error instanceof LaunchError)) throw error;
-  process.stderr.write(`taskperf: ${error.message}\n`);
+  process.stderr.write(`taskperf: ${printable(error.message)}\n`);
   return error instanceof LaunchError ? error.status : STATUS_USAGE;
 }
 

@@ -117,7 +117,7 @@ function runMetrics(report: Report): Record<string, MetricJson> {
   };
   return {
     'cpus-utilized': ratio(cpuOf(report), elapsedNs),
-    'loop-busy-percent': ratio((total[CPU_CLOCK]! - idleNs) * 100, total[CPU_CLOCK]!),
+    'loop-busy-percent': ratio(Math.max(0, total[CPU_CLOCK]! - idleNs) * 100, total[CPU_CLOCK]!),
   };
 }
 

@@ -1,10 +1,14 @@
 /**
  * Reads the region of another process through its file: plain reads, no mapping and no addon, so it also works while
- * the program is blocked and after it was killed. The file is not trusted: a short file, another layout version or
- * impossible numbers give one clear `TaskperfError`, never a crash and never garbage.
+ * the program is blocked and after it was killed.
+ *
+ * The file is not trusted (docs/security.md). What makes it unreadable (a short file, another layout version, impossible
+ * capacities) is one clear `TaskperfError`; what is impossible later is noted in `damage` and read as nothing. How much
+ * memory and how many reads a region can cost is bounded here, whatever it says.
  */
-import fs from 'node:fs';
+import { isUtf8 } from 'node:buffer';
 import {
+  EVENT_ROW_FREE,
   EVENT_ROW_NAMED,
   V_BYTE_NAME,
   V_BYTE_NAME_SIZE,
@@ -14,41 +18,36 @@ import {
   V_STATE,
   eventRowWord,
 } from '../core/event-table.ts';
-import { TaskperfError } from '../core/errors.ts';
+import { EVENT_GIVEN_FIRST } from '../core/events.ts';
 import {
   H_BYTE_MESSAGE,
   H_BYTE_MESSAGE_SIZE,
   H_BYTE_NODE,
   H_BYTE_NODE_SIZE,
-  H_CONTEXTS,
-  H_COUNTERS,
   EVENT_LINES,
   HEADER_BYTES,
-  H_MAGIC,
-  H_NAMES,
   H_NAMES_USED,
-  H_RING,
-  H_TASKS,
-  H_THREADS,
   H_THREADS_USED,
-  H_VERSION,
-  LAYOUT_VERSION,
-  layoutOf,
-  MAGIC,
   N_BYTE_TEXT,
   N_BYTE_TEXT_SIZE,
   N_LENGTH,
   NAME_BYTES,
   NAME_TOTAL_BYTES,
   N_STATE,
-  T_BYTE_NAME,
-  T_BYTE_NAME_SIZE,
   THREAD_BYTES,
   T_SEQ,
+  T_BYTE_NAME,
+  T_BYTE_NAME_SIZE,
   T_STATE,
+  THREAD_EXITED,
   THREAD_FREE,
 } from '../core/layout.ts';
 import type { Layout } from '../core/layout.ts';
+import { checkedLayout, isSameLayout, truncated } from './checked-layout.ts';
+import { checkThread } from './checked-thread.ts';
+import { Damage } from './damage.ts';
+import { openFile } from './source.ts';
+import type { RegionSource, Trust } from './source.ts';
 
 /** One slot or part copied out of the file, as the words and doubles that layout.ts counts in. */
 export interface Words {
@@ -59,9 +58,6 @@ export interface Words {
 
 /** A live thread is copied again while its owner is inside a switch; a killed one stays odd for ever. */
 const SEQUENCE_TRIES = 8;
-/** Far above any real region, far below what a damaged header could make us allocate. */
-const SLOTS_MAX = 1 << 26;
-
 /** A row of the region's table of events (src/core/event-table.ts). */
 export interface EventRow {
   readonly name: string;
@@ -78,115 +74,197 @@ export class RegionReader {
   readonly layout: Layout;
   /** The header as of the last `refresh()`. */
   readonly header: Words;
-  readonly #fd: number;
+  /** What was found to be impossible. */
+  readonly damage: Damage;
+  /** Its process has ended: nothing is being changed any more, so what disagrees now is damaged. */
+  isFinal = false;
+  readonly #source: RegionSource;
   readonly #names: string[] = [];
+  /** Once they no longer change. */
+  readonly #threads: Words[] = [];
 
-  private constructor(path: string, fd: number, header: Words, layout: Layout) {
+  private constructor(path: string, source: RegionSource, header: Words, layout: Layout) {
     this.path = path;
-    this.#fd = fd;
+    this.#source = source;
     this.header = header;
     this.layout = layout;
+    this.damage = new Damage(path);
   }
 
-  /** Throws TaskperfError EINVAL when the file is no region this version can read; a missing file is an fs error. */
-  static open(path: string): RegionReader {
-    const fd = fs.openSync(path, 'r');
+  /**
+   * @throws TaskperfError EINVAL when the file is no region this version can read, EACCES when it may not be trusted
+   * (source.ts); a missing file is an fs error. `shown` is what it is called in messages.
+   */
+  static open(path: string, trust: Trust = 'private', shown: string = path): RegionReader {
+    return RegionReader.over(shown, openFile(path, trust, shown));
+  }
+
+  /** Reads `source`, and closes it. @throws TaskperfError EINVAL. */
+  static over(path: string, source: RegionSource): RegionReader {
     try {
       const header = wordsOf(HEADER_BYTES);
-      const bytes = fs.fstatSync(fd).size;
-      if (fs.readSync(fd, header.u8, 0, HEADER_BYTES, 0) < HEADER_BYTES)
+      const bytes = source.size();
+      if (readFully(source, header.u8, 0, HEADER_BYTES) < HEADER_BYTES)
         throw truncated(path, bytes, HEADER_BYTES);
-      return new RegionReader(path, fd, header, checkedLayout(path, header.i32, bytes));
+      return new RegionReader(path, source, header, checkedLayout(path, header.i32, bytes));
     } catch (error) {
-      fs.closeSync(fd);
+      source.close();
       throw error;
     }
   }
 
   close(): void {
-    fs.closeSync(this.#fd);
+    this.#source.close();
   }
 
   /** Reads the header again: states, losses and how many slots are in use. */
   refresh(): void {
     this.readInto(this.header.u8, 0, HEADER_BYTES);
+    if (!isSameLayout(this.layout, this.header.i32))
+      this.damage.note('its header was overwritten or cut off while it was read');
   }
 
   get nodeVersion(): string {
-    return textOf(this.header.u8, H_BYTE_NODE, H_BYTE_NODE_SIZE);
+    return this.textOf(this.header.u8, H_BYTE_NODE, H_BYTE_NODE_SIZE);
   }
 
   /** Why taskperf switched itself off in that process; empty when it did not. */
   get offMessage(): string {
-    return textOf(this.header.u8, H_BYTE_MESSAGE, H_BYTE_MESSAGE_SIZE);
+    return this.textOf(this.header.u8, H_BYTE_MESSAGE, H_BYTE_MESSAGE_SIZE);
   }
 
   /** What the process says of an event on this line; undefined where it has given the line to none. */
   eventRow(line: number): EventRow | undefined {
     const { i32, u8 } = this.header;
     const at = eventRowWord(line);
-    if (i32[at + V_STATE] !== EVENT_ROW_NAMED) return undefined;
-    const missed = i32[at + V_MISSED]! - 1;
+    const state = i32[at + V_STATE]!;
+    if (state !== EVENT_ROW_NAMED) {
+      this.damage.index(
+        state,
+        { from: EVENT_ROW_FREE, to: EVENT_ROW_NAMED, fallback: 0 },
+        'the state of an event',
+      );
+      return undefined;
+    }
+    const lines = { from: EVENT_GIVEN_FIRST, to: EVENT_LINES - 1, fallback: -1 };
+    const missed = i32[at + V_MISSED]!;
+    const missedLine =
+      missed === 0 ? -1 : this.damage.index(missed - 1, lines, 'the line of what an event missed');
     return {
-      name: textOf(u8, at * 4 + V_BYTE_NAME, V_BYTE_NAME_SIZE),
+      name: this.textOf(u8, at * 4 + V_BYTE_NAME, V_BYTE_NAME_SIZE),
       flags: i32[at + V_FLAGS]!,
       errno: i32[at + V_ERRNO]!,
-      missedLine: missed > 0 && missed < EVENT_LINES ? missed : undefined,
+      missedLine: missedLine === -1 ? undefined : missedLine,
     };
   }
 
   get threadsUsed(): number {
-    return used(this.header.i32[H_THREADS_USED]!, this.layout.threads);
+    return this.used(H_THREADS_USED, this.layout.threads, 'threads');
   }
 
   get namesUsed(): number {
-    return used(this.header.i32[H_NAMES_USED]!, this.layout.names);
+    return this.used(H_NAMES_USED, this.layout.names, 'names');
   }
 
-  /** A consistent copy of a thread slot; undefined when nobody has used it. */
+  /** Slots that a word of the header says are in use. */
+  used(word: number, capacity: number, what: string): number {
+    const count = this.header.i32[word]!;
+    if (count < 0)
+      return this.damage.index(count, { from: 0, to: capacity, fallback: 0 }, `the number of ${what}`);
+    // The core adds first and looks then: where it is full, the word may be above the capacity.
+    return Math.min(count, capacity);
+  }
+
+  /** A consistent copy of a thread slot, its amounts checked; undefined when nobody has used it. */
   thread(index: number): Words | undefined {
+    if (!this.isFinal) return this.#readThread(index);
+    const known = this.#threads[index];
+    if (known !== undefined) return known;
+    const slot = this.#readThread(index);
+    if (slot !== undefined) this.#threads[index] = slot;
+    return slot;
+  }
+
+  #readThread(index: number): Words | undefined {
     const slot = wordsOf(THREAD_BYTES);
-    const again = wordsOf(8);
+    const { u8: again, i32: words } = scratch;
     const at = this.layout.threadsAt + index * THREAD_BYTES;
     for (let tries = 0; tries < SEQUENCE_TRIES; tries++) {
       this.readInto(slot.u8, at, THREAD_BYTES);
-      this.readInto(again.u8, at + T_SEQ * 4, 4);
-      if ((slot.i32[T_SEQ]! & 1) === 0 && slot.i32[T_SEQ] === again.i32[0]) break;
+      this.readInto(again, at + T_SEQ * 4, 4);
+      if ((slot.i32[T_SEQ]! & 1) === 0 && slot.i32[T_SEQ] === words[0]) break;
     }
-    return slot.i32[T_STATE] === THREAD_FREE ? undefined : slot;
+    const states = { from: THREAD_FREE, to: THREAD_EXITED, fallback: THREAD_FREE };
+    if (this.damage.index(slot.i32[T_STATE]!, states, 'the state of a thread') === THREAD_FREE)
+      return undefined;
+    checkThread(slot, this.damage);
+    this.textOf(slot.u8, T_BYTE_NAME, T_BYTE_NAME_SIZE); // notes what is no text
+    return slot;
   }
 
   /** [name][count, starts, sums per event] of what exited on this thread, for the names in use. */
   nameTotals(thread: number): Float64Array {
     const bytes = this.namesUsed * NAME_TOTAL_BYTES;
-    const totals = wordsOf(bytes);
-    this.readInto(totals.u8, this.layout.totalsAt + thread * this.layout.names * NAME_TOTAL_BYTES, bytes);
-    return totals.f64;
+    const { f64, u8 } = wordsOf(bytes);
+    this.readInto(u8, this.layout.totalsAt + thread * this.layout.names * NAME_TOTAL_BYTES, bytes);
+    this.damage.amounts(f64, 0, bytes / 8, 'a sum of a name');
+    return f64;
   }
 
   /** The text of an interned name. Names never change, so each is read once. */
   name(index: number): string {
     const known = this.#names[index];
     if (known !== undefined) return known;
-    if (index < 0 || index >= this.layout.names) return '(damaged)';
-    const slot = wordsOf(NAME_BYTES);
+    if (!(index >= 0 && index < this.layout.names)) {
+      this.damage.note('a name is out of range');
+      return '(damaged)';
+    }
+    const slot = scratch;
     this.readInto(slot.u8, this.layout.namesAt + index * NAME_BYTES, NAME_BYTES);
-    const length = Math.min(Math.max(slot.i32[N_LENGTH]!, 0), N_BYTE_TEXT_SIZE);
-    const text = printable(new TextDecoder().decode(slot.u8.subarray(N_BYTE_TEXT, N_BYTE_TEXT + length)));
-    if (slot.i32[N_STATE] === 1) this.#names[index] = text;
+    // Reserved and not written yet: its thread goes on, or was killed in this very moment.
+    if (slot.i32[N_STATE] !== 1) {
+      this.damage.index(slot.i32[N_STATE]!, { from: 0, to: 1, fallback: 0 }, 'the state of a name');
+      return '(not named yet)';
+    }
+    const lengths = { from: 0, to: N_BYTE_TEXT_SIZE, fallback: 0 };
+    const length = this.damage.index(slot.i32[N_LENGTH]!, lengths, 'the length of a name');
+    return (this.#names[index] = this.#decode(slot.u8.subarray(N_BYTE_TEXT, N_BYTE_TEXT + length)));
+  }
+
+  /** A zero-terminated text as it is: `printable` makes it fit to be shown. */
+  textOf(bytes: Uint8Array, at: number, size: number): string {
+    return this.#decode(terminated(bytes, at, size));
+  }
+
+  #decode(bytes: Uint8Array): string {
+    const text = decoder.decode(bytes);
+    // Three bytes of a text that says U+FFFD itself are its own.
+    if (text.includes('\uFFFD') && !isUtf8(bytes)) this.damage.note('a text is no UTF-8');
     return text;
   }
 
   /** Copies file bytes; what lies past the end of a file that was cut while we look reads as zeros. */
   readInto(target: Uint8Array, position: number, bytes: number): void {
-    let done = 0;
-    while (done < bytes) {
-      const read = fs.readSync(this.#fd, target, done, bytes - done, position + done);
-      if (read === 0) break;
-      done += read;
-    }
-    if (done < bytes) target.fill(0, done, bytes);
+    const done = readFully(this.#source, target, position, bytes);
+    if (done === bytes) return;
+    target.fill(0, done, bytes);
+    this.damage.note('it was cut off while it was read');
   }
+}
+
+/** For what is taken out of it before the next read. */
+const scratch: Words = wordsOf(NAME_BYTES);
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Reads until there is no more; how many bytes there were. */
+function readFully(source: RegionSource, target: Uint8Array, position: number, bytes: number): number {
+  let done = 0;
+  while (done < bytes) {
+    const read = source.read(target, done, bytes - done, position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
 }
 
 /** Zeroed memory for `bytes` bytes, seen as bytes, words and doubles. */
@@ -197,52 +275,11 @@ export function wordsOf(bytes: number): Words {
 
 /** The thread's own name ("main", "worker 3"). */
 export function threadName(slot: Words): string {
-  return textOf(slot.u8, T_BYTE_NAME, T_BYTE_NAME_SIZE);
+  return decoder.decode(terminated(slot.u8, T_BYTE_NAME, T_BYTE_NAME_SIZE));
 }
 
-function checkedLayout(path: string, words: Int32Array, bytes: number): Layout {
-  if (words[H_MAGIC] !== MAGIC)
-    throw new TaskperfError('EINVAL', `${path} is not a taskperf region; delete it`, path);
-  if (words[H_VERSION] !== LAYOUT_VERSION) {
-    throw new TaskperfError(
-      'EINVAL',
-      `${path} has region layout ${words[H_VERSION]}, this taskperf reads layout ${LAYOUT_VERSION}; ` +
-        'use the same taskperf version for the command and the program',
-      path,
-    );
-  }
-  const capacities = {
-    threads: words[H_THREADS]!,
-    names: words[H_NAMES]!,
-    tasks: words[H_TASKS]!,
-    contexts: words[H_CONTEXTS]!,
-    counters: words[H_COUNTERS]!,
-    ring: words[H_RING]!,
-  };
-  const sane = Object.values(capacities).every((slots) => slots >= 0 && slots <= SLOTS_MAX);
-  if (!sane || capacities.ring < 1 || (capacities.ring & (capacities.ring - 1)) !== 0) {
-    throw new TaskperfError('EINVAL', `${path} is damaged: its capacities are impossible; delete it`, path);
-  }
-  const layout = layoutOf(capacities);
-  if (bytes < layout.bytes) throw truncated(path, bytes, layout.bytes);
-  return layout;
-}
-
-function truncated(path: string, bytes: number, expected: number): TaskperfError {
-  return new TaskperfError('EINVAL', `${path} is truncated: ${bytes} of ${expected} bytes; delete it`, path);
-}
-
-function used(count: number, capacity: number): number {
-  return Math.min(Math.max(count, 0), capacity);
-}
-
-function textOf(bytes: Uint8Array, at: number, size: number): string {
+function terminated(bytes: Uint8Array, at: number, size: number): Uint8Array {
   const field = bytes.subarray(at, at + size);
   const end = field.indexOf(0);
-  return printable(new TextDecoder().decode(end === -1 ? field : field.subarray(0, end)));
-}
-
-/** Names come from request paths: what a client sent must not move the cursor of whoever reads the table. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD');
+  return end === -1 ? field : field.subarray(0, end);
 }

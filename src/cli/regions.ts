@@ -8,12 +8,25 @@ import { EVENT_GIVEN_FIRST } from '../core/events.ts';
 import { EVENT_LINES, H_PID, H_STATE, PROCESS_EXITED, T_F64_TOTAL, T_TID } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TaskperfError } from '../core/errors.ts';
+import { BlockedLog } from './blocked.ts';
 import { Collector } from './collector.ts';
-import { isAlive, isRegionFile, listFiles, messageOf, pidOfFile, sessionOf } from './directory.ts';
+import {
+  PrivateDirectory,
+  isAlive,
+  isRegionFile,
+  messageOf,
+  pidOfFile,
+  removeFile,
+  sessionOfError,
+} from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
 import { RegionReader } from './reader.ts';
+import { openFile } from './source.ts';
 import { RingReader } from './ring.ts';
 import type { ExitSink } from './ring.ts';
+import { printable } from './printable.ts';
+import { isRunning, ownersOf, ownersOfFile } from './stale.ts';
+import type { Stacks } from './stacks.ts';
 import { keyOf, Tally } from './tally.ts';
 import type { By } from './tally.ts';
 import { TaskLog } from './task-log.ts';
@@ -27,6 +40,10 @@ export interface SessionOptions {
   readonly by: By;
   /** Also keep the spread of the current interval. */
   readonly intervals: boolean;
+  /** From how long on a loop is said to be blocked; undefined: it is not looked at. */
+  readonly blockedNs?: number;
+  /** Also ask for the stacks of blocked threads. */
+  readonly stacks?: Stacks | undefined;
   /** The process that calls itself `inner`: see OsThreads. Undefined: it is not known, or not yet. */
   readonly hostPid?: (inner: number) => number | undefined;
 }
@@ -46,7 +63,9 @@ export class RegionSession {
   readonly intervalCollector: Collector | undefined;
   /** One sentence per thing the user should know. */
   readonly notes: string[] = [];
+  readonly blocked: BlockedLog | undefined;
   readonly #options: SessionOptions;
+  readonly #directory: PrivateDirectory;
   readonly #open: Map<string, OpenRegion> = new Map();
   /** Files looked at that are not ours, by name and inode. */
   readonly #others: Set<string> = new Set();
@@ -57,6 +76,9 @@ export class RegionSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#directory = PrivateDirectory.open(options.directory);
+    this.blocked =
+      options.blockedNs === undefined ? undefined : new BlockedLog(options.blockedNs, options.stacks);
     const events = options.events.map((event) => event.id);
     this.collector = new Collector(events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
@@ -69,6 +91,7 @@ export class RegionSession {
     for (const [key, region] of this.#open) {
       // Asked before the drain: what a process wrote before it died is then surely seen.
       const alive = !this.#hasEnded(region);
+      if (alive) this.blocked?.look(region.reader, region.pid ?? region.innerPid);
       fullest = Math.max(fullest, this.#drain(region));
       if (!alive) this.#close(key, region);
     }
@@ -114,37 +137,41 @@ export class RegionSession {
   finish(): Tally {
     this.poll();
     for (const [key, region] of this.#open) this.#close(key, region);
-    for (const name of listFiles(this.#options.directory)) this.#sweep(name);
+    for (const name of this.#directory.names()) this.#sweep(name);
+    this.#directory.close();
     return this.#ended;
   }
 
   #discover(): void {
-    const { directory, session } = this.#options;
-    for (const name of listFiles(directory)) {
+    for (const name of this.#directory.names()) {
       if (!isRegionFile(name)) continue;
-      const file = path.join(directory, name);
-      const found = fs.statSync(file, { throwIfNoEntry: false });
-      const inode = found?.isFile() === true ? found.ino : undefined;
+      const file = this.#directory.at(name);
+      const inode = fs.lstatSync(file, { throwIfNoEntry: false })?.ino;
       const key = `${file}:${inode}`;
       if (inode === undefined || this.#open.has(key) || this.#others.has(key)) continue;
-      if (sessionOf(file) === session) this.#openRegion(key, file);
+      if (ownersOfFile(file)?.session.pid === this.#options.session) this.#openRegion(key, name);
       else this.#others.add(key);
     }
   }
 
-  #openRegion(key: string, file: string): void {
+  #openRegion(key: string, name: string): void {
+    const file = this.#directory.shown(name);
     try {
-      const reader = RegionReader.open(file);
+      const reader = RegionReader.open(this.#directory.at(name), 'private', file);
       const log = this.#options.by === 'task' ? new TaskLog() : undefined;
       const innerPid = reader.header.i32[H_PID]!;
+      // Its end would be another's, and so would be who is killed with the command.
+      if (innerPid !== pidOfFile(name)) reader.damage.note(`it says that it is of process ${innerPid}`);
       this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log });
       this.#noteScaling(reader);
     } catch (error) {
       this.#others.add(key);
       this.notes.push(
-        error instanceof TaskperfError ? error.message : `cannot read ${file}: ${messageOf(error)}`,
+        error instanceof TaskperfError
+          ? error.message
+          : `cannot read ${printable(file)}: ${messageOf(error)}`,
       );
-      fs.rmSync(file, { force: true });
+      removeFile(this.#directory.at(name));
     }
   }
 
@@ -156,9 +183,12 @@ export class RegionSession {
 
   #hasEnded(region: OpenRegion): boolean {
     const pid = this.#pidOf(region);
-    if (pid !== undefined) return !isAlive(pid);
+    const { header } = region.reader;
+    const hasSaidSo = header.i32[H_STATE] === PROCESS_EXITED;
     // A process that was never seen: that there is none of its number here says nothing by itself.
-    return region.reader.header.i32[H_STATE] === PROCESS_EXITED && !isAlive(region.innerPid);
+    if (pid === undefined) return hasSaidSo && !isAlive(region.innerPid);
+    // Its pid may be another's by now.
+    return !isAlive(pid) || (hasSaidSo && !isRunning({ ...ownersOf(header).process, pid, namespace: 0 }));
   }
 
   #noteScaling(reader: RegionReader): void {
@@ -201,35 +231,46 @@ export class RegionSession {
 
   #close(key: string, region: OpenRegion): void {
     const { reader, log } = region;
+    reader.isFinal = this.#hasEnded(region);
     this.#drain(region);
     this.#addTo(this.#ended, region);
+    this.blocked?.close(reader, region.pid ?? region.innerPid);
     if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
     if (off !== undefined)
       this.notes.push(`taskperf switched itself off in process ${region.pid ?? region.innerPid}: ${off}`);
+    this.notes.push(...reader.damage.notes());
     this.#open.delete(key);
     this.#others.add(key);
-    fs.rmSync(reader.path, { force: true });
+    removeFile(this.#directory.at(path.basename(reader.path)));
     reader.close();
   }
 
   /** Says why a process could not make its region, and removes what our processes left half made. */
   #sweep(name: string): void {
     const pid = pidOfFile(name);
-    if (pid === undefined || isAlive(pid)) return;
-    const file = path.join(this.#options.directory, name);
-    if (name.endsWith('.error')) {
+    if (pid === undefined || isRegionFile(name)) return;
+    const file = this.#directory.at(name);
+    const isError = name.endsWith('.error');
+    const session = sessionOfError(name);
+    if (isError && (session === 0 ? !isAlive(pid) : session === this.#options.session)) {
       this.notes.push(`taskperf could not start in process ${pid}: ${firstLine(file)}`);
-      fs.rmSync(file, { force: true });
-    } else if (!isRegionFile(name)) {
-      fs.rmSync(file, { force: true });
+      removeFile(file);
+    } else if (!isError && !isAlive(pid)) {
+      removeFile(file);
     }
   }
 }
 
+const LINE_BYTES_MAX = 300;
+
 function firstLine(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8').split('\n', 1)[0]!.slice(0, 300);
+    const source = openFile(file, 'named');
+    const bytes = Buffer.alloc(LINE_BYTES_MAX);
+    const length = source.read(bytes, 0, LINE_BYTES_MAX, 0);
+    source.close();
+    return bytes.toString('utf8', 0, length).split('\n', 1)[0]!;
   } catch {
     return 'the reason is gone';
   }

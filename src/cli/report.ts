@@ -2,6 +2,7 @@
 import { LATE, TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
+import type { BlockedReport } from './blocked-table.ts';
 import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
@@ -42,6 +43,8 @@ export interface Report {
   readonly groups: ReadonlyMap<string, Group>;
   /** With `by: 'task'` only. */
   readonly tasks: readonly LoggedTask[];
+  /** Undefined: not looked for. */
+  readonly blocked?: BlockedReport | undefined;
   /** Sentences for the user: regions that could not be read, processes that switched taskperf off. */
   readonly notes: readonly string[];
 }

@@ -1,9 +1,19 @@
 /**
  * Takes the exit events out of one thread's ring: bulk reads into one reused buffer, no object per event. The writer
  * never waits for us, so an event may be overwritten before or while we copy it: such events are counted as lost and
- * never handed on.
+ * never handed on. Nor is what is impossible: that is noted as damage.
  */
-import { E_SEQUENCE, E_TYPE, RING_BYTES, RING_EXIT, T_F64_RING_HEAD, THREAD_BYTES } from '../core/layout.ts';
+import {
+  E_F64_ID,
+  E_F64_VALUES,
+  E_NAME,
+  E_SEQUENCE,
+  E_TYPE,
+  RING_BYTES,
+  RING_EXIT,
+  T_F64_RING_HEAD,
+  THREAD_BYTES,
+} from '../core/layout.ts';
 import { wordsOf } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
 
@@ -15,6 +25,7 @@ export interface ExitSink {
 /** Slots copied by one read: 768 KiB, small enough to stay in a cache. */
 const CHUNK_SLOTS = 4096;
 const SLOT_WORDS = RING_BYTES / 4;
+const SLOT_F64 = RING_BYTES / 8;
 const SEQUENCE_MASK = 0x7fffffff;
 
 let chunk: Words | undefined;
@@ -27,6 +38,8 @@ export class RingReader {
   readonly #reader: RegionReader;
   readonly #thread: number;
   readonly #head: Words = wordsOf(8);
+  /** The last head: it only grows. */
+  #seen = 0;
 
   constructor(reader: RegionReader, thread: number) {
     this.#reader = reader;
@@ -61,9 +74,23 @@ export class RingReader {
         this.#next > gone &&
         chunk.i32[word + E_SEQUENCE] === ((this.#next + 1) & SEQUENCE_MASK) &&
         chunk.i32[word + E_TYPE] === RING_EXIT;
-      if (intact) sink.exit(chunk, word);
+      if (intact && this.#isPossible(chunk, word)) sink.exit(chunk, word);
       else this.lost++;
     }
+  }
+
+  /** What is in no word of it as the core writes it; amounts that are none are 0 from now on. */
+  #isPossible({ i32, f64 }: Words, word: number): boolean {
+    const { damage, layout } = this.#reader;
+    const name = i32[word + E_NAME]!;
+    if (name < 0 || name >= layout.names) {
+      damage.note('a name is out of range');
+      return false;
+    }
+    const at = word / 2;
+    damage.amounts(f64, at + E_F64_ID, at + E_F64_VALUES - 1, 'what an ended task says of itself');
+    damage.amounts(f64, at + E_F64_VALUES, at + SLOT_F64, 'a value of an ended task');
+    return true;
   }
 
   #stillThere(event: number): boolean {
@@ -84,6 +111,8 @@ export class RingReader {
     const at = this.#reader.layout.threadsAt + this.#thread * THREAD_BYTES + T_F64_RING_HEAD * 8;
     this.#reader.readInto(this.#head.u8, at, 8);
     const head = this.#head.f64[0]!;
-    return Number.isSafeInteger(head) && head >= 0 ? head : this.#next;
+    if (Number.isSafeInteger(head) && head >= this.#seen) return (this.#seen = head);
+    this.#reader.damage.note('the head of a ring went back, or is no number');
+    return this.#seen;
   }
 }

@@ -1,9 +1,10 @@
 /** `taskperf stat`: starts the command, reads its regions while it runs, and reports when it has ended. */
 import { TaskperfError } from '../core/errors.ts';
+import type { EventInfo } from '../core/events.ts';
 import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
-import { messageOf, prepareDirectory, regionDirectory, removeStale } from './directory.ts';
+import { messageOf, prepareDirectory, regionDirectory } from './directory.ts';
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
@@ -15,11 +16,15 @@ import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
+import { printable } from './printable.ts';
 import { sparePerf } from './reasons.ts';
 import { RegionSession } from './regions.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
+import { removeStale } from './stale.ts';
+import { Stacks } from './stacks.ts';
 import { renderTable } from './table.ts';
+import type { Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -57,9 +62,11 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     events,
     by,
     intervals: options.intervalMs !== undefined,
+    blockedNs: options.blockedMs * 1e6,
+    stacks: options.stack ? new Stacks(loadAddon()) : undefined,
     hostPid: (inner) => system.hostPidOf(inner),
   });
-  const env = envFor(command, asked.text, directory);
+  const env = envFor(options, directory);
   const system = new OsThreads({
     addon: loadAddon(),
     events: osEvents(asked.sources),
@@ -75,7 +82,8 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   });
   system.follow(child.before);
   const collector = session.intervalCollector;
-  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system });
+  const intervals =
+    collector && new Intervals(session, collector, { ...asked, explicitEvents, system, startNs });
   const stop = watch(
     session,
     () => {
@@ -91,15 +99,14 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   intervals?.next(elapsedNs, output.style);
   const tally = session.finish();
   const others = othersOf(system, tally, { command: child.pid, by, events });
+  const blocked = session.blocked && { log: session.blocked, startNs };
+  const notes = notesOf(session, others, { ended, dropped: intervals?.dropped ?? 0 });
   const report: Report = {
     command,
     pid: child.pid,
     ended,
     elapsedNs,
-    events: events.filter(
-      (event) =>
-        !asked.optional.has(event) || isCounted(event, tally.processes) || others.lines.includes(event.id),
-    ),
+    events: events.filter((event) => !asked.optional.has(event) || isSeen(event, tally, others)),
     explicitEvents,
     metricGroups: options.metricGroups,
     hidden: asked.hidden,
@@ -108,14 +115,16 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     others,
     groups: session.collector.groups,
     tasks: session.tasks(),
-    notes: notesOf(session, others, {
-      processes: tally.processes.length,
-      ended,
-      dropped: intervals?.dropped ?? 0,
-    }),
+    blocked,
+    notes,
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return exitStatus(ended);
+}
+
+/** Some process of the command counted it. */
+function isSeen(event: EventInfo, tally: Tally, others: Others): boolean {
+  return isCounted(event, tally.processes) || others.lines.includes(event.id);
 }
 
 /** Of the Node processes of the command that run now. */
@@ -136,7 +145,7 @@ export function print(
   } else if (report.tally.processes.length > 0 || report.others.rows.length > 0) {
     writeOut(output, renderTable(report, output.style));
   } else {
-    writeOut(output, report.notes.map((note) => `taskperf: ${note}\n`).join(''));
+    writeOut(output, report.notes.map((note) => `taskperf: ${printable(note)}\n`).join(''));
   }
 }
 
@@ -155,8 +164,10 @@ export function watch(session: RegionSession, tick: () => void, intervalMs: numb
   };
 }
 
-function envFor(command: readonly string[], events: string, directory: string): NodeJS.ProcessEnv {
-  return usesPermissionModel(command, process.env) ? process.env : childEnv(process.env, events, directory);
+function envFor({ command, asked, blockedMs, stack }: StatArguments, directory: string): NodeJS.ProcessEnv {
+  if (usesPermissionModel(command, process.env)) return process.env;
+  const env = childEnv(process.env, asked.text, directory);
+  return { ...env, TASKPERF_BLOCKED_MS: String(blockedMs), ...(stack ? { TASKPERF_STACK: '1' } : {}) };
 }
 
 function prepared(): string {
@@ -171,13 +182,9 @@ function prepared(): string {
   return directory;
 }
 
-function notesOf(
-  session: RegionSession,
-  others: Others,
-  run: { processes: number; ended: Ending; dropped: number },
-): string[] {
+function notesOf(session: RegionSession, others: Others, run: { ended: Ending; dropped: number }): string[] {
   const notes = [...new Set([...session.notes, ...others.notes])];
-  if (run.processes === 0 && session.notes.length === 0) {
+  if (session.tally().processes.length === 0 && session.notes.length === 0) {
     if (others.hasUncountedNode) {
       notes.push(
         'no task was counted, though node ran: the command must not clear NODE_OPTIONS and not use --permission',
@@ -199,7 +206,7 @@ export function writeOut(output: Output, text: string): void {
     output.write(text);
   } catch (error) {
     process.stderr.write(
-      `taskperf: cannot write to '${output.name}' (${messageOf(error)}); nothing more was written\n`,
+      `taskperf: cannot write to '${printable(output.name)}' (${messageOf(error)}); nothing more was written\n`,
     );
   }
 }

@@ -2,9 +2,11 @@
  * The table for people: rows of tasks, then where the rest of the thread's time went, then what to know about the run.
  * It is fitted to a width: the least important columns go first, and the footer says which; names are cut in the middle.
  */
+import { blockedLines } from './blocked-table.ts';
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
 import { footerLines } from './footer.ts';
+import { printable } from './printable.ts';
 import { rowsOf, sumOf, systemRows } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
@@ -44,7 +46,8 @@ export function renderTable(report: Report, style: Style): string {
     ...system.map((line) => paint.dim(draw(line))),
     draw(total),
     '',
-    ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(line, style.width)),
+    ...(report.blocked === undefined ? [] : blockedLines(report.blocked, style.width)),
+    ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(printable(line), style.width)),
   ];
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;
 }
@@ -53,7 +56,8 @@ function systemLines(report: Report): Line[] {
   const scaling = scalingOf(report.tally.processes);
   const others = new Set(report.others.rows);
   const lines = systemRows(report).map((row): Line => {
-    const { name, values } = row;
+    const { values } = row;
+    const name = printable(row.name);
     const isOther = others.has(row);
     return { name, isOther, values, shown: isOther ? values : scaledValues(values, scaling) };
   });
@@ -71,7 +75,7 @@ function taskLine(name: string, task: ReportRow, { tally }: Report): Line {
 
 function titleOf({ command, by, tally, ended, pid }: Report): string {
   const process = ended.runsOn !== undefined ? `process ${pid} ` : '';
-  const words = command.join(' ').replace(/\p{Cc}/gu, '\uFFFD');
+  const words = printable(command.join(' '));
   const hasTasks = tally.processes.length > 0;
   const name = hasTasks ? 'task name' : 'process';
   return ` ${process}'${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
@@ -86,8 +90,9 @@ function legendOf(report: Report, rows: readonly ReportRow[]): string {
 }
 
 function labelOf(row: ReportRow): string {
-  if (row.id !== undefined) return `${row.name} #${row.id}`;
-  return row.live > 0 ? `${row.name} (${count(row.live)} live)` : row.name;
+  const name = printable(row.name);
+  if (row.id !== undefined) return `${name} #${row.id}`;
+  return row.live > 0 ? `${name} (${count(row.live)} live)` : name;
 }
 
 function restLine(hidden: readonly ReportRow[], report: Report): Line {

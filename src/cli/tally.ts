@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK } from '../core/events.ts';
+import { CPU_CLOCK, EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK, TASK_SWITCHES } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -22,10 +22,12 @@ import {
   NT_F64_EXITS,
   NT_F64_SUM,
   PROCESS_EXITED,
+  REASON_NO_ADDON,
   T_F64_BOUNDARIES,
   T_F64_IDLE,
   T_F64_LATE,
   T_F64_LOOP,
+  T_F64_RING_HEAD,
   T_F64_SWITCHES,
   T_F64_TASKS,
   T_F64_TOTAL,
@@ -35,6 +37,7 @@ import {
   T_TID,
 } from '../core/layout.ts';
 import { visitLiveTasks } from './live.ts';
+import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
 import type { EventRow, RegionReader, Words } from './reader.ts';
 
@@ -102,7 +105,13 @@ export class Tally {
   readonly rows: Map<string, Row> = new Map();
   readonly threads: ThreadBooks[] = [];
   readonly processes: ProcessFacts[] = [];
+  readonly #onLive: ((task: LiveTask) => void) | undefined;
   readonly lost: Losses = { tasks: 0, contexts: 0, counters: 0, names: 0, slices: 0, threads: 0, events: 0 };
+
+  /** `onLive` is shown every live task, too; the object is reused. */
+  constructor(onLive?: (task: LiveTask) => void) {
+    this.#onLive = onLive;
+  }
 
   /**
    * Adds what a region says now. `nowNs` is CLOCK_MONOTONIC, for the lifetimes of live tasks; `pid` is what we call its
@@ -120,6 +129,7 @@ export class Tally {
       this.#addTotals(reader, index, { slot, by, sums: inRows.get(index)! });
     }
     visitLiveTasks(reader, nowNs, (task) => {
+      this.#onLive?.(task);
       const slot = slots.get(task.thread);
       const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
       row.live++;
@@ -131,6 +141,7 @@ export class Tally {
     for (const [index, slot] of slots) {
       const books = booksOf(reader, slot, pid);
       if ((slot.i32[T_SEQ]! & 1) !== 0) this.#settle(books, inRows.get(index)!);
+      else if (reader.isFinal && !isBalanced(books)) reader.damage.note('the sums of a thread disagree');
       this.threads.push(books);
     }
     this.#addHeader(reader, pid);
@@ -146,7 +157,10 @@ export class Tally {
       // What is given out at run time adds up, all of it.
       if (EVENTS[id]?.additive === false) continue;
       const { total, unattributed, late, loop, idle } = books;
-      unattributed[id] = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
+      const rest = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
+      unattributed[id] = Math.max(0, rest);
+      // Killed after a part had it, before the total had: the part is right.
+      total[id]! -= Math.min(0, rest);
     }
   }
 
@@ -188,9 +202,11 @@ export class Tally {
   #addTotals(reader: RegionReader, thread: number, into: { slot: Words; by: By; sums: Float64Array }): void {
     const { slot, by, sums } = into;
     const totals = reader.nameTotals(thread);
+    let ended = 0;
     for (let name = 0; name < reader.namesUsed; name++) {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
+      ended += exits;
       if (exits === 0) continue;
       const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
       row.count += exits;
@@ -198,16 +214,22 @@ export class Tally {
       addTo(row.values, totals, at + NT_F64_SUM);
       addTo(sums, totals, at + NT_F64_SUM);
     }
+    // Both count the exits; a thread that was killed in between has begun one more.
+    const more = ended - slot.f64[T_F64_RING_HEAD]!;
+    const most = reader.header.i32[H_REASON] === REASON_NO_ADDON ? Infinity : slot.i32[T_SEQ]! & 1;
+    if (reader.isFinal && !(more >= 0 && more <= most))
+      reader.damage.note('the numbers of ended tasks disagree');
   }
 
   #addHeader(reader: RegionReader, pid: number): void {
     const words = reader.header.i32;
-    this.lost.tasks += words[H_LOST_TASKS]!;
-    this.lost.contexts += words[H_LOST_CONTEXTS]!;
-    this.lost.counters += words[H_LOST_COUNTERS]!;
-    this.lost.names += words[H_LOST_NAMES]!;
-    this.lost.slices += words[H_LOST_SLICES]!;
-    this.lost.threads += words[H_LOST_THREADS]!;
+    const lost = (word: number): number => reader.damage.amount(words[word]!, 'the number of what was lost');
+    this.lost.tasks += lost(H_LOST_TASKS);
+    this.lost.contexts += lost(H_LOST_CONTEXTS);
+    this.lost.counters += lost(H_LOST_COUNTERS);
+    this.lost.names += lost(H_LOST_NAMES);
+    this.lost.slices += lost(H_LOST_SLICES);
+    this.lost.threads += lost(H_LOST_THREADS);
     this.processes.push({
       pid,
       node: reader.nodeVersion,
@@ -256,8 +278,16 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
     idle: line(T_F64_IDLE),
     switches: slot.f64[T_F64_SWITCHES]!,
     boundaries: slot.f64[T_F64_BOUNDARIES]!,
-    switchCostNs: reader.header.f64[H_F64_SWITCH_COST]!,
+    switchCostNs: reader.damage.amount(reader.header.f64[H_F64_SWITCH_COST]!, 'the cost of a switch'),
   };
+}
+
+/** What a thread used is in one of its parts. Estimated parts are fractions, so a rounding error is none. */
+function isBalanced({ total, tasks, unattributed, late, loop, idle }: ThreadBooks): boolean {
+  return [TASK_CLOCK, CPU_CLOCK, TASK_SWITCHES].every((id) => {
+    const parts = tasks[id]! + unattributed[id]! + late[id]! + loop[id]! + idle[id]!;
+    return Math.abs(total[id]! - parts) <= 1 + total[id]! * 1e-9;
+  });
 }
 
 function addTo(sums: Float64Array, from: Float64Array, at: number): void {

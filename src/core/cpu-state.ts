@@ -15,7 +15,11 @@ import {
   H_LOST_THREADS,
   H_THREADS_USED,
   K_CONTEXT,
+  K_F64_ID,
   K_F64_LEFT,
+  K_F64_START,
+  K_NAME,
+  K_PARENT,
   R_F64_COUNT,
   R_NEXT,
   R_PACKED,
@@ -42,6 +46,7 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
+import { T_BYTE_BEHIND, T_BYTE_SWITCHES } from './outside.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
 import type { ExitEvent } from './ring.ts';
@@ -129,6 +134,12 @@ export class CpuState {
   /** Double index of the thread's lines that the running task is booked on: tasks, unattributed or late. */
   bucketAt: number;
 
+  /** Double index of the thread's slot, and of its areas (last-switches.ts, behind.ts). */
+  readonly slotF64: number;
+  readonly switchRecordsAt: number;
+  readonly behindAt: number;
+  /** Word index of B_WATCH. */
+  readonly watchAt: number;
   readonly seqAt: number;
   readonly currentAt: number;
   readonly pendingAt: number;
@@ -142,6 +153,10 @@ export class CpuState {
   // + handle * SLOT_WORDS or SLOT_F64
   readonly taskContextAt: number;
   readonly taskLeftAt: number;
+  readonly taskStartAt: number;
+  readonly taskIdAt: number;
+  readonly taskNameAt: number;
+  readonly taskParentAt: number;
   readonly contextFirstAt: number;
   readonly contextStatAt: number;
   readonly contextPinsAt: number;
@@ -171,6 +186,10 @@ export class CpuState {
 
     const word = threadWord(region.layout, this.index);
     const f64 = threadF64(region.layout, this.index);
+    this.slotF64 = f64;
+    this.switchRecordsAt = f64 + T_BYTE_SWITCHES / 8;
+    this.behindAt = f64 + T_BYTE_BEHIND / 8;
+    this.watchAt = word + T_BYTE_BEHIND / 4;
     this.seqAt = word + T_SEQ;
     this.currentAt = word + T_CURRENT;
     this.pendingAt = word + T_PENDING;
@@ -184,6 +203,10 @@ export class CpuState {
     this.bucketAt = this.unattributedAt;
     this.taskContextAt = region.taskW + K_CONTEXT;
     this.taskLeftAt = region.taskF + K_F64_LEFT;
+    this.taskStartAt = region.taskF + K_F64_START;
+    this.taskIdAt = region.taskF + K_F64_ID;
+    this.taskNameAt = region.taskW + K_NAME;
+    this.taskParentAt = region.taskW + K_PARENT;
     this.contextFirstAt = region.contextW + C_FIRST;
     this.contextStatAt = region.contextW + C_STAT;
     this.contextPinsAt = region.contextW + C_PINS;

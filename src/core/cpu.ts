@@ -27,6 +27,7 @@ import {
   threadWord,
 } from './layout.ts';
 import { internName } from './names.ts';
+import { noteRunning, renameRunning } from './last-switches.ts';
 import { openOnThread, prepareOnTask, requireCounter } from './open.ts';
 import {
   DO_CLOSE,
@@ -72,6 +73,7 @@ export class Cpu extends CpuState {
     this.current = this.root;
     this.owner = this.root;
     this.i32[this.currentAt] = this.root;
+    noteRunning(this, this.root, this.now);
     this.i32[threadWord(region.layout, this.index) + T_ROOT] = this.root;
   }
 
@@ -155,6 +157,7 @@ export class Cpu extends CpuState {
     const before = this.i32[at]!;
     if (before === name) return;
     this.i32[at] = name;
+    if (task === this.owner) renameRunning(this, name);
     if (task === this.root) return; // it was not forked, so no name has its start
     this.f64[nameTotalF64(this.region.layout, this.index, before) + NT_F64_STARTS]! -= 1;
     this.f64[nameTotalF64(this.region.layout, this.index, name) + NT_F64_STARTS]! += 1;

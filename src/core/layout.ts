@@ -27,7 +27,7 @@ export const LAYOUT_VERSION: number = 4;
 /** Events are numbered by the line they occupy in every array of per-event values; bits of one word stand for all. */
 export const EVENT_LINES: number = 32;
 
-// ---- header (4096 bytes); its words 14, 15, 22, 23, 31, doubles 23, 24 and bytes 288 to 408 are in outside.ts ----
+// ---- header (4096 bytes); its words 14, 15, 22, 23, 31, doubles 23, 24 and bytes 288 to 432 are in outside.ts ----
 export const HEADER_BYTES: number = 4096;
 export const H_MAGIC: number = 0;
 export const H_VERSION: number = 1;

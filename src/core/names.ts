@@ -68,6 +68,15 @@ export class Names {
     return name;
   }
 
+  /** Is there such a name that this thread has met? */
+  knows(text: string): boolean {
+    return this.#known.has(text);
+  }
+
+  get hasRoom(): boolean {
+    return Atomics.load(this.#region.i32, H_NAMES_USED) < this.#region.layout.names;
+  }
+
   #learnAll(): void {
     const used = Math.min(Atomics.load(this.#region.i32, H_NAMES_USED), this.#region.layout.names);
     if (used < this.#region.layout.names) return;

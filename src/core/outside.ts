@@ -11,6 +11,8 @@ import {
   H_F64_SWITCH_COST,
   THREAD_BYTES,
   T_BYTE_AREAS,
+  T_BYTE_NAME,
+  T_F64_NATIVE,
 } from './layout.ts';
 
 // ---- header ---------------------------------------------------------------------------------------------------------
@@ -31,10 +33,31 @@ export const H_F64_OWNER_TASK: number = 24;
 /** UTF-8, zero-terminated: the name of the task that started this process. */
 export const H_BYTE_OWNER: number = 288;
 export const H_BYTE_OWNER_SIZE: number = 120;
+/** The same as H_F64_PROCESS_START, of the tool that asked for the region (H_SESSION). 0 = unknown. */
+export const H_F64_SESSION_START: number = 51; // byte 408
+/** Inode of the process's pid namespace, in which its pid is what it is. 0 = unknown. */
+export const H_F64_NAMESPACE: number = 52;
+/** The same of the tool. */
+export const H_F64_SESSION_NAMESPACE: number = 53;
 
 export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
 export const CONTROL_DETACH: number = 1;
+
+// ---- thread: what the native boundaries tell, f64 relative to T_F64_NATIVE (native/boundary.h) ------------------------
+/** CLOCK_MONOTONIC of the last reading. */
+export const NATIVE_NOW: number = 0;
+/** When the loop last woke: the first JavaScript after it had gone to block. */
+export const NATIVE_WOKE: number = 1;
+/** When the present stretch of JavaScript ("section") began, or the last one. */
+export const NATIVE_SECTION: number = 2;
+/** When the last section ended: above NATIVE_SECTION the thread is in no JavaScript. */
+export const NATIVE_LEFT: number = 3;
+/** When the loop last went to wait for events: above NATIVE_LEFT it does, or runs C++ that an event has woken. */
+export const NATIVE_POLLED: number = 4;
+/** CPU time of the thread when the section began. */
+export const NATIVE_SECTION_CPU: number = 5;
+export const NATIVE_WORDS: number = 6;
 
 // ---- thread: bytes relative to the slot -----------------------------------------------------------------------------
 /** The last switches. */
@@ -50,8 +73,20 @@ export const T_BYTE_STACK_SIZE: number = 4096;
 export const T_BYTE_BEHIND: number = 12_288;
 export const T_BYTE_BEHIND_SIZE: number = 4096;
 
+/** A copy of a thread's slot, as those who look from outside have it: indexes are relative to the slot. */
+export interface SlotCopy {
+  readonly u8: Uint8Array;
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+}
+
+assert((T_F64_NATIVE + NATIVE_WORDS) * 8 <= T_BYTE_NAME, 'the native words end before the name');
 assert(H_F64_SWITCH_COST < H_F64_PROCESS_START, 'the doubles of the header do not overlap');
 assert(H_BYTE_NODE + H_BYTE_NODE_SIZE <= H_BYTE_OWNER, 'the owner comes after the version of Node');
-assert(H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_BYTE_MESSAGE, 'the owner ends before the message');
+assert(
+  H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_F64_SESSION_START * 8,
+  'the owner ends before the identity of the tool',
+);
+assert((H_F64_SESSION_NAMESPACE + 1) * 8 <= H_BYTE_MESSAGE, 'the identities end before the message');
 assert(T_BYTE_SWITCHES + T_BYTE_SWITCHES_SIZE <= T_BYTE_BLOCKAGES, 'the areas of a thread do not overlap');
 assert(T_BYTE_BEHIND + T_BYTE_BEHIND_SIZE === THREAD_BYTES, 'a thread slot is full');

@@ -11,11 +11,13 @@
  * spares programming the PMU again. Without slots there is nothing to program, and nothing is exchanged.
  */
 import { assert } from './assert.ts';
+import { noteWait } from './behind.ts';
 import { charge } from './charge.ts';
 import { areEquivalent, contextWordOf } from './context.ts';
 import { STAT, counterWordOf, exchangeCounts, packedOf } from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { TASK_SWITCHES, WAIT } from './events.ts';
+import { noteLateSwitch, noteSwitch } from './last-switches.ts';
 import { C_ACTIVE, C_FIRST, C_SLOTTED, C_TASK, R_NEXT, R_PARENT } from './layout.ts';
 import { deliver } from './sampling.ts';
 import { fillSlots, startCounters, vacateSlots } from './schedule.ts';
@@ -34,9 +36,7 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   i32[s.seqAt]!++; // odd: readers on other threads wait for the whole set
   const now = charge(s);
   if (s.owner > 0) f64[s.taskLeftAt + (s.owner << 3)] = now;
-  const left = f64[s.taskLeftAt + (task << 3)]!;
-  const ready = left > s.readySince ? left : s.readySince;
-  s.delta[WAITED] = now > ready ? now - ready : 0;
+  endWait(s, task, now);
   s.delta[SWITCHES] = 1;
   const context = next > 0 ? next : 0;
   if (s.isWatchful) enter(s, task, context);
@@ -46,9 +46,17 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   s.owner = task;
   i32[s.currentAt] = task;
   f64[s.sinceAt] = now;
-  f64[s.switchesAt]! += 1;
+  noteSwitch(s, task, now);
   i32[s.seqAt]!++;
   if (s.overflowed) deliver(s);
+}
+
+/** The task has been ready until now. */
+function endWait(s: CpuState, task: TaskHandle, now: number): void {
+  const left = s.f64[s.taskLeftAt + (task << 3)]!;
+  const ready = left > s.readySince ? left : s.readySince;
+  s.delta[WAITED] = now > ready ? now - ready : 0;
+  if (s.i32[s.watchAt] !== 0) noteWait(s, task, ready, now);
 }
 
 /** The thread's time from now on is late work of a task called `name`, charged to `task`, an ancestor of it. */
@@ -70,7 +78,7 @@ export function enterLate(s: CpuState, task: TaskHandle, name: number): void {
   s.lateName = name;
   s.i32[s.currentAt] = task;
   s.f64[s.sinceAt] = s.now;
-  s.f64[s.switchesAt]! += 1;
+  noteLateSwitch(s, name, s.now);
 }
 
 /**
@@ -155,6 +163,6 @@ function switchLazily(s: CpuState, task: TaskHandle, next: number): boolean {
   s.current = task;
   s.owner = task;
   i32[s.currentAt] = task;
-  s.f64[s.switchesAt]! += 1;
+  noteSwitch(s, task, 0);
   return true;
 }

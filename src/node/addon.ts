@@ -3,6 +3,22 @@
  */
 import { createRequire } from 'node:module';
 import {
+  BLOCKAGE_RECORDS,
+  H_BLOCKED_MS,
+  H_STACK_WANTED,
+  STACK_TEXT_BYTES,
+  T_BYTE_STACK,
+  NATIVE_WORDS,
+  SLICE_MIN_NS,
+  SLICE_RECORDS,
+  SWITCH_RECORDS,
+  T_BYTE_BEHIND,
+  T_BYTE_BLOCKAGES,
+  T_BYTE_SWITCHES,
+  T_F64_SINCE,
+  T_F64_SWITCHES,
+  T_SEQ,
+  WHO_SEVERAL,
   CPU_CLOCK,
   EVENT_FAILED,
   EVENT_LINES,
@@ -25,11 +41,6 @@ import {
 } from '../core/index.ts';
 
 import type { PerfSpec, RusageField, V8Count } from './events/event.ts';
-
-/** f64 offsets within the native words of a thread slot (native/boundary.h). */
-export const NATIVE_NOW: number = 0;
-export const NATIVE_WOKE: number = 1;
-export const NATIVE_SECTION: number = 2;
 
 /** Single counts of addSource, in the order of native/sources.h. */
 export const SINGLE_SOURCES: readonly (RusageField | V8Count)[] = [
@@ -86,6 +97,15 @@ export interface Addon {
   reads(): number;
   /** Counts only the clocks again. */
   removeSources(): void;
+  /**
+   * Stacks of blocked threads can be asked for through the region's file at `path` (stack-text.ts): the thread of ours that
+   * takes requests is started now, or with the first one. 0, an errno, or −1: this runtime cannot tell stacks.
+   */
+  stacks(path: string, start: boolean): number;
+  /** Ends that thread. */
+  stopStacks(): void;
+  /** Wakes whoever waits on that word of a mapping of a region. */
+  wake(buffer: ArrayBufferLike, byteOffset: number): void;
   /** Nobody's code runs from now on. */
   nobody(): void;
   /** false: code without an async context frame is told to onOwner, too. */
@@ -160,6 +180,22 @@ function assertSameLayout(native: Record<string, unknown>): void {
     ['FLAG_EVENT_FAILED', EVENT_FAILED],
     ['LINE_TASK_CLOCK', TASK_CLOCK],
     ['LINE_CPU_CLOCK', CPU_CLOCK],
+    ['NATIVE_WORDS', NATIVE_WORDS],
+    ['WORD_BLOCKED_MS', H_BLOCKED_MS],
+    ['WORD_SEQUENCE', T_SEQ],
+    ['F64_SINCE', T_F64_SINCE],
+    ['F64_SWITCHES', T_F64_SWITCHES],
+    ['BYTE_SWITCHES', T_BYTE_SWITCHES],
+    ['BYTE_BLOCKAGES', T_BYTE_BLOCKAGES],
+    ['BYTE_BEHIND', T_BYTE_BEHIND],
+    ['SLICE_MIN_NS', SLICE_MIN_NS],
+    ['WORD_STACK_WANTED', H_STACK_WANTED],
+    ['BYTE_STACK', T_BYTE_STACK],
+    ['STACK_TEXT_BYTES', STACK_TEXT_BYTES],
+    ['SWITCH_RECORDS', SWITCH_RECORDS],
+    ['SLICE_RECORDS', SLICE_RECORDS],
+    ['BLOCKAGE_RECORDS', BLOCKAGE_RECORDS],
+    ['WHO_SEVERAL', WHO_SEVERAL],
   ];
   for (const [name, value] of mirrored) assert(native[name] === value, `native ${name} equals layout.ts`);
 }

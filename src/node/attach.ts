@@ -13,6 +13,8 @@ export interface AttachOptions {
   readonly addon: Addon | null;
   readonly directory: string | null;
   readonly session: number;
+  /** Default: TASKPERF_SESSION_START. */
+  readonly sessionStart?: string;
   readonly name: string;
 }
 
@@ -62,6 +64,7 @@ export function releaseThread(): void {
   Reflect.deleteProperty(globalThis, REGISTRY);
   process.off('exit', entry.onExit);
   entry.thread.detach();
+  if (isMainThread) entry.memory.addon?.stopStacks();
   entry.memory.noteExit();
 }
 

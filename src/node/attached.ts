@@ -11,11 +11,12 @@ import type { AttachAnswer } from './attach-expression.ts';
 import { WorkerWatch } from './attached-workers.ts';
 import { startCounting } from './counting.ts';
 import type { Counting, CountingOptions } from './counting.ts';
+import { decodeIdentity, startTicksOf } from './identity.ts';
+import type { Identity } from './identity.ts';
 
 export interface AttachmentOptions extends CountingOptions {
   readonly directory: string;
-  /** Start of the tool in clock ticks after boot: its pid may come back as another's. */
-  readonly sessionStart: number;
+  readonly sessionStart: string;
   /** The tool's mark on this process. It is gone when the tool has given up waiting for this thread. */
   readonly lock: string;
   /** What it says. */
@@ -48,9 +49,11 @@ class Attachment {
   readonly #counting: Counting;
   readonly #workers: WorkerWatch;
   readonly #timer: NodeJS.Timeout;
+  readonly #tool: Identity;
 
   constructor(options: AttachmentOptions) {
     this.#options = options;
+    this.#tool = decodeIdentity(options.session, options.sessionStart);
     this.#counting = startCounting(options);
     const { words } = this.#counting.thread;
     if (isMainThread) Atomics.store(words, H_ATTACHED, 1);
@@ -70,7 +73,7 @@ class Attachment {
     const { words } = this.#counting.thread;
     const isAsked = Atomics.load(words, H_CONTROL) === CONTROL_DETACH;
     if (isAsked) this.#detach();
-    else if (isMainThread && startOf(this.#options.session) !== this.#options.sessionStart) {
+    else if (isMainThread && startTicksOf(this.#tool.pid) !== this.#tool.startTicks) {
       Atomics.store(words, H_CONTROL, CONTROL_DETACH); // the workers follow
       this.#detach();
       // Nobody else will.
@@ -88,12 +91,6 @@ class Attachment {
 
 function fileOf({ directory }: AttachmentOptions): string {
   return `${directory}/${process.pid}`;
-}
-
-/** When a process was started, in clock ticks after boot; −1: there is none. */
-function startOf(pid: number): number {
-  // After the name, which may hold spaces and brackets: state is field 3.
-  return Number(textOf(`/proc/${pid}/stat`)?.split(') ').at(-1)!.split(' ')[19] ?? -1);
 }
 
 function textOf(file: string): string | undefined {

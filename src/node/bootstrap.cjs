@@ -9,10 +9,13 @@ if (process.env.TASKPERF_EVENTS && hasRoom) {
     require('./preload.js').start();
   } catch (error) {
     try {
-      require('node:fs').writeFileSync(
-        `${process.env.TASKPERF_DIR}/${process.pid}.error`,
+      const fs = require('node:fs');
+      const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = fs.constants;
+      fs.writeFileSync(
+        `${process.env.TASKPERF_DIR}/${process.pid}.${Number(process.env.TASKPERF_SESSION)}.error`,
         String(error && error.message),
-        { mode: 0o600 },
+        // Neither through a link nor into a pipe that nobody reads.
+        { mode: 0o600, flag: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK },
       );
     } catch {
       // Nowhere to say it: the tool reports that no region appeared.

@@ -1,6 +1,6 @@
 /** Counting in this thread for a tool outside: the counters it asked for are opened, and HTTP requests become tasks. */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_EVENTS } from '../core/index.ts';
+import { H_BLOCKED_MS, H_EVENTS } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
@@ -14,8 +14,13 @@ export interface CountingOptions {
   readonly events: string;
   /** Where the region goes. */
   readonly directory: string | null;
-  /** Pid of the tool. */
+  /** Pid of the tool, and what else tells which process that is (identity.ts); default: TASKPERF_SESSION_START. */
   readonly session: number;
+  readonly sessionStart?: string;
+  /** From how long on a stretch of JavaScript is noted as a blockage; 0: none is. */
+  readonly blockedMs: number;
+  /** Stacks of what blocks a loop can be asked for. */
+  readonly hasStacks: boolean;
 }
 
 export interface Counting {
@@ -25,9 +30,18 @@ export interface Counting {
 }
 
 /** The events are opened on the thread's root task, and inherited by every request. */
-export function startCounting({ events, directory, session }: CountingOptions): Counting {
+export function startCounting(options: CountingOptions): Counting {
+  const { events, directory, session, sessionStart } = options;
   const name = isMainThread ? 'main' : `worker ${threadId}`;
-  const thread = attachThread({ addon: loadAddon(), directory, session, name });
+  const thread = attachThread({
+    addon: loadAddon(),
+    directory,
+    session,
+    ...(sessionStart === undefined ? {} : { sessionStart }),
+    name,
+  });
+  thread.words[H_BLOCKED_MS] = options.blockedMs;
+  thread.watchStacks(options.hasStacks);
   const groups = parseEvents(events);
   thread.sources.open(groups);
   for (const event of groups.flat()) {

@@ -1,4 +1,5 @@
 /** Copies the used parts of a region in plain memory to the file that the tool reads: every 100 ms and at the end. */
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import {
   CONTEXT_BYTES,
@@ -24,7 +25,8 @@ export class Flusher {
 
   constructor(region: Region, file: string) {
     this.#region = region;
-    const temporary = `${file}.new`;
+    // A name that nobody can have taken before: what a process of the same pid left half made, or planted.
+    const temporary = `${file}.${randomBytes(6).toString('hex')}`;
     this.#fd = fs.openSync(temporary, 'wx', 0o600);
     fs.ftruncateSync(this.#fd, region.layout.bytes);
     this.#writeAll(); // what fails here is told: the program has not begun

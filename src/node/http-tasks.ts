@@ -11,6 +11,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { http } from './builtins.ts';
 import { Patches } from './patch.ts';
+import { RequestNames } from './request-names.ts';
 import { foldPath, installRouteNames, nameOfRequest, uninstallRouteNames } from './routes/index.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
 import type { Task } from './task.ts';
@@ -28,9 +29,11 @@ export class HttpTasks {
   readonly #watched = new WeakSet<object>();
   /** Of the sockets of upgraded connections that are open. */
   readonly #upgraded = new Set<Patches>();
+  readonly #names: RequestNames;
 
   constructor(thread: Thread) {
     this.#thread = thread;
+    this.#names = new RequestNames(thread);
   }
 
   install(): void {
@@ -68,8 +71,8 @@ export class HttpTasks {
 
   #onRequest({ request, response }: RequestStart): void {
     const thread = this.#thread;
-    // Its name is known at its end, when a router has matched it.
-    const task = thread.fork(thread.root, thread.unnamed);
+    const name = this.#names.atStart(request.method ?? 'GET', request.url ?? '/');
+    const task = thread.fork(thread.root, name);
     // Also of nobody: looking for a stamp that is not there costs microseconds.
     stamp(request, task);
     stamp(response, task);
@@ -96,8 +99,15 @@ export class HttpTasks {
     const thread = this.#thread;
     unstamp(response);
     if (task.ended) return;
-    thread.rename(task, thread.names.intern(nameOfRequest(response.req, response)));
+    const name = thread.names.intern(nameOfRequest(response.req, response));
+    if (name !== task.name) this.#learn(response.req, name);
+    thread.rename(task, name);
     thread.exitSoon(task);
+  }
+
+  #learn(request: IncomingMessage & { originalUrl?: unknown }, name: number): void {
+    const { method, url, originalUrl } = request;
+    this.#names.learn(method ?? 'GET', typeof originalUrl === 'string' ? originalUrl : (url ?? '/'), name);
   }
 
   /** A server that listens for upgrades emits them to user code: those emissions, and only on such servers, are tasks. */

@@ -11,6 +11,7 @@ import type {
 } from 'node:http2';
 import { http2 } from './builtins.ts';
 import { Patches } from './patch.ts';
+import { RequestNames } from './request-names.ts';
 import { foldPath, nameOfRequest } from './routes/index.ts';
 import { stamp, taskOf, unstamp } from './stamp.ts';
 import type { Task } from './task.ts';
@@ -20,6 +21,8 @@ type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => 
 
 interface StreamState {
   readonly task: Task;
+  readonly method: string;
+  readonly path: string;
   readonly folded: string;
   request: Http2ServerRequest | null;
   response: Http2ServerResponse | null;
@@ -29,10 +32,12 @@ export class Http2Tasks {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   readonly #streams = new WeakMap<object, StreamState>();
+  readonly #names: RequestNames;
   #streamClassPatched = false;
 
   constructor(thread: Thread) {
     this.#thread = thread;
+    this.#names = new RequestNames(thread);
   }
 
   install(): void {
@@ -61,10 +66,11 @@ export class Http2Tasks {
     const thread = this.#thread;
     const stream = args[1] as ServerHttp2Stream;
     const headers = args[2] as IncomingHttpHeaders;
-    const task = thread.fork(thread.root, thread.unnamed);
+    const [method, path] = [String(headers[':method'] ?? 'GET'), String(headers[':path'] ?? '/')];
+    const task = thread.fork(thread.root, this.#names.atStart(method, path));
     if (task === null) return Reflect.apply(original, server, args);
-    const folded = foldPath(String(headers[':method'] ?? 'GET'), String(headers[':path'] ?? '/'));
-    this.#streams.set(stream, { task, folded, request: null, response: null });
+    const folded = foldPath(method, path);
+    this.#streams.set(stream, { task, folded, method, path, request: null, response: null });
     stamp(stream, task);
     this.#patchStreamClass(stream);
     return thread.run(task, original as never, server, args) as boolean;
@@ -101,10 +107,11 @@ export class Http2Tasks {
     const state = this.#streams.get(stream);
     unstamp(stream);
     if (state === undefined || state.task.ended) return;
-    const { task, request, response, folded } = state;
+    const { task, request, response, folded, method, path } = state;
     const thread = this.#thread;
-    const name = request === null ? folded : nameOfRequest(request, response);
-    thread.rename(task, thread.names.intern(name));
+    const name = thread.names.intern(request === null ? folded : nameOfRequest(request, response));
+    if (name !== task.name) this.#names.learn(method, path, name);
+    thread.rename(task, name);
     thread.exitSoon(task);
   }
 }

@@ -6,6 +6,9 @@
 import { performance } from 'node:perf_hooks';
 import {
   CPU_CLOCK,
+  NATIVE_NOW,
+  NATIVE_SECTION,
+  NATIVE_WOKE,
   T_CHARGING,
   T_F64_CHARGEABLE,
   T_F64_IDLE,
@@ -17,7 +20,6 @@ import {
   threadWord,
 } from '../core/index.ts';
 import type { Pmu, Region } from '../core/index.ts';
-import { NATIVE_NOW, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
 
 /** A count that only grows, its line, and its value at the last reading. */
 interface Source {

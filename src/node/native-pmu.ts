@@ -2,9 +2,15 @@
  * What the native boundaries found chargeable to the running task, as the core's PMU: the exact clocks, and whatever
  * else is counted on this thread (sources.ts). One reading closes the slice of whoever ran and opens the next.
  */
-import { CPU_CLOCK, T_F64_CHARGEABLE, T_F64_NATIVE, TASK_CLOCK, threadF64 } from '../core/index.ts';
+import {
+  CPU_CLOCK,
+  NATIVE_NOW,
+  T_F64_CHARGEABLE,
+  T_F64_NATIVE,
+  TASK_CLOCK,
+  threadF64,
+} from '../core/index.ts';
 import type { Pmu } from '../core/index.ts';
-import { NATIVE_NOW } from './addon.ts';
 import type { Addon } from './addon.ts';
 import type { ProcessRegion } from './process-region.ts';
 

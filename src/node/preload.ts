@@ -12,5 +12,7 @@ export function start(): void {
     events,
     directory: process.env['TASKPERF_DIR'] ?? null,
     session: Number(process.env['TASKPERF_SESSION'] ?? 0),
+    blockedMs: Number(process.env['TASKPERF_BLOCKED_MS'] ?? 0),
+    hasStacks: process.env['TASKPERF_STACK'] === '1',
   });
 }

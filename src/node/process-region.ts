@@ -12,6 +12,10 @@ import {
   H_BYTE_MESSAGE,
   H_BYTE_MESSAGE_SIZE,
   H_ESTIMATED,
+  H_F64_NAMESPACE,
+  H_F64_PROCESS_START,
+  H_F64_SESSION_NAMESPACE,
+  H_F64_SESSION_START,
   H_OFF,
   H_REASON,
   H_STATE,
@@ -28,6 +32,7 @@ import {
 import type { Capacities } from '../core/index.ts';
 import type { Addon } from './addon.ts';
 import { Flusher } from './flusher.ts';
+import { decodeIdentity, ownIdentity } from './identity.ts';
 import { monotonicNs } from './js-clock-pmu.ts';
 
 export interface RegionOptions {
@@ -36,6 +41,8 @@ export interface RegionOptions {
   readonly directory: string | null;
   /** Pid of the tool that asked, 0 if none. */
   readonly session: number;
+  /** What else tells which process the tool is (identity.ts); default: TASKPERF_SESSION_START. */
+  readonly sessionStart?: string;
 }
 
 /** A region that only this thread looks at. */
@@ -60,6 +67,7 @@ export class ProcessRegion {
   constructor(options: RegionOptions) {
     const { addon, directory } = options;
     this.addon = addon;
+    if (directory !== null) checkPrivate(directory);
     if (addon === null) {
       this.#file = null;
       this.region = format(new ArrayBuffer(layoutOf(SMALL_CAPACITIES).bytes), SMALL_CAPACITIES, options);
@@ -91,6 +99,11 @@ export class ProcessRegion {
     this.noteEstimated();
   }
 
+  /** A tool may ask for the JavaScript stack of a blocked thread: from now on, or from its first request on. */
+  watchStacks(now: boolean): void {
+    if (this.#file !== null && isMainThread) this.addon?.stacks(this.#file, now);
+  }
+
   noteEstimated(): void {
     Atomics.or(this.region.i32, H_ESTIMATED, (1 << TASK_CLOCK) | (1 << CPU_CLOCK));
   }
@@ -111,13 +124,33 @@ export class ProcessRegion {
 }
 
 function format(buffer: ArrayBufferLike, capacities: Capacities, options: RegionOptions): Region {
-  return Region.format(buffer, capacities, {
+  const region = Region.format(buffer, capacities, {
     pid: process.pid,
     session: options.session,
     nodeVersion: process.version,
     startEpochMs: Date.now(),
     startMono: monotonicNs(),
   });
+  if (options.directory !== null) identify(region, options);
+  return region;
+}
+
+/** So that the file is known to be nobody's once both are gone, whoever has their pids then. */
+function identify({ f64 }: Region, { session, sessionStart }: RegionOptions): void {
+  const own = ownIdentity();
+  const tool = decodeIdentity(session, sessionStart ?? process.env['TASKPERF_SESSION_START']);
+  f64[H_F64_PROCESS_START] = own.startTicks;
+  f64[H_F64_NAMESPACE] = own.namespace;
+  f64[H_F64_SESSION_START] = tool.startTicks;
+  f64[H_F64_SESSION_NAMESPACE] = tool.namespace;
+}
+
+/** Made by others: another user's, or one that others can enter. The process that asked has looked; so do we. */
+function checkPrivate(directory: string): void {
+  const { uid, mode } = fs.lstatSync(directory);
+  const isMine = process.geteuid === undefined || uid === process.geteuid();
+  if (isMine && (mode & (fs.constants.S_IFMT | 0o077)) === fs.constants.S_IFDIR) return;
+  throw new TaskperfError('EACCES', `${directory} is not private to this user; set TASKPERF_DIR`, directory);
 }
 
 /** Without the addon threads share no memory: each has a file of its own. */

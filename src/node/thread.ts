@@ -8,6 +8,8 @@ import { constants } from 'node:os';
 import {
   Cpu,
   EVENT_FAILED,
+  NATIVE_SECTION,
+  NATIVE_WOKE,
   Names,
   V_FLAGS,
   eventRowWord,
@@ -22,7 +24,7 @@ import {
   threadF64,
   threadWord,
 } from '../core/index.ts';
-import { LACKS_FRAMES, NATIVE_SECTION, NATIVE_WOKE } from './addon.ts';
+import { LACKS_FRAMES } from './addon.ts';
 import type { Addon } from './addon.ts';
 import type { Carrier, Scheduler } from './carrier.ts';
 import { NativePmu } from './native-pmu.ts';
@@ -288,6 +290,10 @@ export class Thread implements Scheduler {
 
   enter(task: Task): void {
     this.#carrier.enter(task);
+  }
+
+  watchStacks(now: boolean): void {
+    this.#memory.watchStacks(now);
   }
 
   /** The thread ends: the last slice goes to whoever runs. */

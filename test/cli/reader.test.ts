@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { printable } from '#cli/printable.js';
 import { RegionReader } from '#cli/reader.js';
 import { RingReader } from '#cli/ring.js';
 import { TaskperfError } from '#core/errors.js';
@@ -83,12 +84,15 @@ test('a thread that died inside a switch is still read', () => {
   reader.close();
 });
 
-test('a name cannot move the cursor of whoever reads the table', () => {
+test('a name is read as it is, and cannot move the cursor of whoever reads the table', () => {
   const region = new Fabricated(4711, 1);
   const name = region.name('GET /\u001b[2Jx\r\n\u202e');
   const reader = RegionReader.open(region.save(file));
-  assert.equal(reader.name(name), 'GET /\uFFFD[2Jx\uFFFD\uFFFD\uFFFD');
+  assert.equal(reader.name(name), 'GET /\u001b[2Jx\r\n\u202e');
+  assert.equal(printable(reader.name(name)), 'GET /\\x1b[2Jx\\r\\n\\u202e');
+  assert.equal(reader.damage.found, false);
   assert.equal(reader.name(-1), '(damaged)');
+  assert.deepEqual(reader.damage.notes(), [`damaged region: ${file}: a name is out of range`]);
   reader.close();
 });
 

@@ -71,7 +71,10 @@ test('list takes names after --, too', () => {
 });
 
 test('an unknown subcommand is named and the existing ones listed', () => {
-  assert.match(taskperf('top').stderr, /unknown subcommand 'top'; there are stat, list and doctor/);
+  assert.match(
+    taskperf('report').stderr,
+    /unknown subcommand 'report'; there are stat, top, list and doctor/,
+  );
 });
 
 test('127 for a command that is not found, 126 for one that cannot be executed', () => {

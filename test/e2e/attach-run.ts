@@ -82,7 +82,7 @@ export interface Tool {
   readonly child: ChildProcess;
   readonly complained: () => string;
   /** It has ended, or ends after the signal if one is given. */
-  ended(signal?: NodeJS.Signals): Promise<{ code: number | null; stderr: string }>;
+  ended(signal?: NodeJS.Signals): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
 /** Starts the tool. */
@@ -91,9 +91,10 @@ export function taskperf(args: readonly string[], before: readonly string[] = []
   const child = spawn(file!, words, {
     cwd: root,
     env: { ...process.env, TASKPERF_DIR: directory },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let stderr = '';
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
   const closed = once(child, 'close') as Promise<[number | null]>;
   return {
@@ -102,7 +103,7 @@ export function taskperf(args: readonly string[], before: readonly string[] = []
     ended: async (signal) => {
       if (signal !== undefined) child.kill(signal);
       const [code] = await closed;
-      return { code, stderr };
+      return { code, stdout, stderr };
     },
   };
 }

@@ -224,3 +224,20 @@ test('workers that start and are terminated all the time: nothing crashes while 
     await program.kill();
   }
 });
+
+test('top -p PID attaches to what does not run under taskperf, and lets it go', async () => {
+  const program = await start(['test/fixtures/programs/attach-server.mjs']);
+  try {
+    await get(program.port, '/changes');
+    const tool = taskperf(['top', '-p', String(program.pid), '-d', '0.3', '-n', '4']);
+    await counted(program.pid, tool);
+    for (let i = 0; i < 20; i++) await get(program.port, '/watched');
+    const { code, stdout } = await tool.ended();
+    assert.equal(code, 0);
+    assert.match(stdout, /GET \/watched/);
+    assert.deepEqual(JSON.parse(await get(program.port, '/changes')), []);
+    assert.deepEqual(fs.readdirSync(directory), []);
+  } finally {
+    await program.kill();
+  }
+});

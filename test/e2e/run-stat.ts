@@ -60,6 +60,8 @@ export interface Result {
 export interface Options {
   events?: string;
   args?: string[];
+  /** What is run with the words; default: this node. */
+  command?: string;
   env?: Record<string, string>;
   /** Talks to the server; when it returns the program gets SIGTERM. */
   load?: (port: number, child: ChildProcess, said: string) => Promise<void>;
@@ -80,7 +82,7 @@ export async function stat(program: string[], options: Options = {}): Promise<Re
   ];
   const child = spawn(
     process.execPath,
-    [cli, ...args, ...(options.args ?? []), '--', process.execPath, ...program],
+    [cli, ...args, ...(options.args ?? []), '--', options.command ?? process.execPath, ...program],
     {
       cwd: root,
       env: { ...process.env, ...options.env },
@@ -102,6 +104,8 @@ export async function stat(program: string[], options: Options = {}): Promise<Re
     const [code] = (await closed) as [number | null];
     assert.ok(fs.existsSync(file), `no document; stderr: ${stderr}`);
     const document = JSON.parse(fs.readFileSync(file, 'utf8')) as Document;
+    const damaged = document.notes.filter((note) => note.startsWith('damaged region'));
+    assert.deepEqual(damaged, [], 'what the core writes is never taken for damage');
     return { document, stdout, stderr, code };
   } finally {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');

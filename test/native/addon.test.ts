@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   CPU_CLOCK,
+  NATIVE_NOW,
   TASK_CLOCK,
   T_F64_BOUNDARIES,
   T_F64_IDLE,
@@ -19,7 +20,7 @@ import {
   T_F64_TOTAL,
   T_F64_UNATTRIBUTED,
 } from '#core/index.js';
-import { NATIVE_NOW, loadAddon } from '#node/addon.js';
+import { loadAddon } from '#node/addon.js';
 
 const SLOT_BYTES = 16_384;
 const { EEXIST, EINVAL, ELOOP, ENOENT } = os.constants.errno;

@@ -205,8 +205,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'wait of the wrong task',
     sentence: 'the incoming task is said to have waited as long as the outgoing one',
     file: 'switch.js',
-    from: 'const left = f64[s.taskLeftAt + (task << 3)];',
-    to: 'const left = f64[s.taskLeftAt + ((s.owner > 0 ? s.owner : task) << 3)];',
+    from: 'const left = s.f64[s.taskLeftAt + (task << 3)];',
+    to: 'const left = s.f64[s.taskLeftAt + ((s.owner > 0 ? s.owner : task) << 3)];',
   },
   {
     name: 'loss not counted',

@@ -13,24 +13,32 @@ import { fileURLToPath } from 'node:url';
 import { TaskperfError } from '../../core/errors.ts';
 import { CLOSE_INSPECTOR, IS_READY, READY_MS, attachExpression } from '../../node/attach-expression.ts';
 import type { AttachAnswer } from '../../node/attach-expression.ts';
-import { sessionOf } from '../directory.ts';
+import type { CountingOptions } from '../../node/counting.ts';
+import { encodeIdentity, ownIdentity, startTicksOf } from '../../node/identity.ts';
+import { isRunning, ownersOfFile } from '../stale.ts';
 import { directoryFor } from './directory.ts';
 import { HeldRegion } from './held-region.ts';
 import { Inspector } from './inspector.ts';
 import { dropLock, takeLock } from './lock.ts';
 import type { Lock } from './lock.ts';
 import { listenerOn } from './sockets.ts';
-import { findTarget, startTicksOf } from './target.ts';
+import { findTarget } from './target.ts';
 import type { Target } from './target.ts';
+
+/** What is to be counted: see CountingOptions. */
+export type Asked = Pick<CountingOptions, 'events' | 'blockedMs' | 'hasStacks'>;
 
 export interface Attached {
   readonly target: Target;
   /** Where its region is; its session is our pid. */
   readonly directory: string;
-  /** Has it ended? Its pid may have become another's. */
+  readonly region: string;
+  /** Its pid may have become another process’s. */
   isAlive(): boolean;
   /** Has the process let go of taskperf. The region's file stays, to be read for the last time. false: it was too busy. */
   detach(): Promise<boolean>;
+  /** The region's file, when nobody reads it any more. */
+  remove(): void;
 }
 
 /** The longest wait for the process to do what it was asked for. */
@@ -39,14 +47,14 @@ const DETACH_MS = 10_000;
 const LOOK_MS = 10;
 
 /** @throws TaskperfError in one sentence why not. */
-export async function attachTo(pid: number, events: string): Promise<Attached> {
+export async function attachTo(pid: number, asked: Asked): Promise<Attached> {
   const target = findTarget(pid);
   const directory = directoryFor(target);
   const region = `${directory}/${pid}`;
   requireUncounted(region, target);
   const lock = takeLock(directory, target);
   try {
-    await load(target, { events, directory, lock });
+    await load(target, { asked, directory, lock });
   } catch (error) {
     dropLock(lock);
     throw error;
@@ -59,15 +67,18 @@ export async function attachTo(pid: number, events: string): Promise<Attached> {
     dropLock(lock);
     return isDone;
   };
-  return { target, directory, isAlive, detach };
+  const remove = (): void => fs.rmSync(region, { force: true });
+  return { target, directory, region, isAlive, detach, remove };
 }
 
 /** A region of a process that runs, made for a tool that runs, is being counted. */
 function requireUncounted(region: string, { pid }: Target): void {
-  const session = sessionOf(region);
-  if (session === undefined) return;
-  if (session > 0 && startTicksOf(session) !== undefined) {
-    const message = `process ${pid} is counted already, by taskperf ${session}; see it with \`taskperf top -p ${pid}\``;
+  const owners = ownersOfFile(region);
+  if (owners === undefined) return;
+  const { process: counted, session } = owners;
+  if (isRunning(counted) && (session.pid === 0 || isRunning(session))) {
+    const who = session.pid === 0 ? 'by itself' : `by taskperf ${session.pid}`;
+    const message = `process ${pid} is counted already, ${who}; see it with \`taskperf top -p ${pid}\``;
     throw new TaskperfError('EINVAL', message, pid);
   }
   fs.rmSync(region, { force: true });
@@ -75,14 +86,15 @@ function requireUncounted(region: string, { pid }: Target): void {
 
 async function load(
   target: Target,
-  { events, directory, lock }: { events: string; directory: string; lock: Lock },
+  { asked, directory, lock }: { asked: Asked; directory: string; lock: Lock },
 ): Promise<void> {
   const untilMs = performance.now() + ATTACH_MS;
   const { inspector, isOurs } = await open(target, untilMs);
   try {
     const { file, token } = lock;
-    const sessionStart = startTicksOf(process.pid)!;
-    const options = { events, directory, session: process.pid, sessionStart, lock: file, token };
+    const sessionStart = encodeIdentity(ownIdentity());
+    const tool = { session: process.pid, sessionStart, lock: file, token };
+    const options = { ...asked, directory, ...tool };
     const evaluated = whenReady(inspector, attachExpression(options, isOurs));
     const answer = await within(evaluated, untilMs - performance.now());
     if (answer === 'late') {
@@ -96,7 +108,7 @@ async function load(
     }
     // The connection may end before the answer: then the region tells.
     if (typeof answer !== 'string') {
-      if (sessionOf(`${directory}/${target.pid}`) === process.pid) return;
+      if (ownersOfFile(`${directory}/${target.pid}`)?.session.pid === process.pid) return;
       throw refused(target, 'its inspector hung up; see what the process has written');
     }
     const { error } = JSON.parse(answer) as AttachAnswer;

@@ -6,9 +6,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CLOSE_INSPECTOR } from '../../node/attach-expression.ts';
+import { startTicksOf } from '../../node/identity.ts';
 import { Inspector } from './inspector.ts';
 import { listenerOn } from './sockets.ts';
-import { startTicksOf } from './target.ts';
 
 /** A program that has not gone on by then handles SIGUSR1 itself, or is hung. */
 const WAIT_MS = 60_000;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { TaskperfError } from '../../core/errors.ts';
-import { startTicksOf } from './target.ts';
+import { startTicksOf } from '../../node/identity.ts';
 import type { Target } from './target.ts';
 
 export interface Lock {

@@ -1,6 +1,7 @@
 /** `taskperf stat -p PID`: counts a process that runs already, until Ctrl-C, its end, or that of a command. */
 import { spawn } from 'node:child_process';
 import { TaskperfError } from '../../core/errors.ts';
+import { loadAddon } from '../../node/addon.ts';
 import { UsageError } from '../arguments.ts';
 import type { StatArguments } from '../arguments.ts';
 import { imbalances } from '../document.ts';
@@ -9,12 +10,13 @@ import { LaunchError, exitStatus } from '../launch.ts';
 import { NO_OTHERS } from '../os-rows.ts';
 import type { Output } from '../output.ts';
 import { RegionSession } from '../regions.ts';
+import { Stacks } from '../stacks.ts';
 import { isCounted } from '../report.ts';
 import type { Ending, Report } from '../report.ts';
 import type { Tally } from '../tally.ts';
 import { nowNs, print, watch, writeOut } from '../stat.ts';
 import { attachTo } from './attach-to.ts';
-import type { Attached } from './attach-to.ts';
+import type { Asked, Attached } from './attach-to.ts';
 import { nodeDescendants } from './target.ts';
 
 const ALIVE_MS = 100;
@@ -24,7 +26,8 @@ export async function statAttached(pid: number, options: StatArguments, output: 
   const { asked, by, explicitEvents } = options;
   const { events } = asked;
   const stopped = signalled();
-  const attached = await attach(pid, asked.text);
+  const { blockedMs, stack } = options;
+  const attached = await attach(pid, { events: asked.text, blockedMs, hasStacks: stack });
   const { directory, target } = attached;
   const session = new RegionSession({
     directory,
@@ -32,11 +35,13 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     events,
     by,
     intervals: options.intervalMs !== undefined,
+    blockedNs: blockedMs * 1e6,
+    stacks: stack ? new Stacks(loadAddon()) : undefined,
   });
   const startNs = nowNs();
   const collector = session.intervalCollector;
   const system = { processes: new Map(), ended: [] };
-  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system });
+  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system, startNs });
   const stop = watch(
     session,
     () => {
@@ -66,15 +71,16 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     others: NO_OTHERS,
     groups: session.collector.groups,
     tasks: session.tasks(),
+    blocked: session.blocked && { log: session.blocked, startNs },
     notes: [...session.notes, ...notesOf(attached, tally, hasLetGo)],
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return status;
 }
 
-async function attach(pid: number, events: string): Promise<Attached> {
+async function attach(pid: number, asked: Asked): Promise<Attached> {
   try {
-    return await attachTo(pid, events);
+    return await attachTo(pid, asked);
   } catch (error) {
     if (error instanceof TaskperfError) throw new UsageError(error.message);
     throw error;

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import { TaskperfError } from '../../core/errors.ts';
+import { startTicksOf } from '../../node/identity.ts';
 import { childrenByParent, programOf } from '../os-proc.ts';
 
 export interface Target {
@@ -37,12 +38,6 @@ export function findTarget(pid: number): Target {
   requireSameWorld(pid);
   requireCaught(pid);
   return { pid, uid, gid, command: wordsOf(pid, 'cmdline'), startTicks, inspector: inspectorOf(pid) };
-}
-
-/** Field 22 of its stat; undefined when it has gone, a zombie included. */
-export function startTicksOf(pid: number): number | undefined {
-  const fields = textOf(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ');
-  return fields.length < 20 || fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
 }
 
 /** Node.js processes that it has started, as `npm run start` and `npx tsx` do, and theirs. */

@@ -1,0 +1,58 @@
+/**
+ * A screen as data: lines of spans, each at its column. The terminal (screen.ts) and plain text (plain.ts) are drawn from
+ * the same lines, and tests read them.
+ */
+export type Tone =
+  | 'plain'
+  | 'bold'
+  | 'dim'
+  | 'alarm'
+  | 'heading'
+  | 'tasks'
+  | 'other'
+  | 'loop'
+  | 'gc'
+  | 'idle';
+
+export interface Span {
+  /** Column, from 0. */
+  readonly at: number;
+  readonly text: string;
+  readonly tone: Tone;
+}
+
+export interface Line {
+  readonly spans: readonly Span[];
+  /** The whole line stands out. */
+  readonly isSelected: boolean;
+}
+
+export const EMPTY: Line = { spans: [], isSelected: false };
+
+/** Texts one after the other from the first column on. */
+export function line(...parts: readonly (string | readonly [string, Tone])[]): Line {
+  const spans: Span[] = [];
+  let at = 0;
+  for (const part of parts) {
+    const [text, tone]: readonly [string, Tone] = typeof part === 'string' ? [part, 'plain'] : part;
+    spans.push({ at, text, tone });
+    at += [...text].length;
+  }
+  return { spans, isSelected: false };
+}
+
+/** Without colours. */
+export function textOf({ spans }: Line): string {
+  let text = '';
+  for (const span of spans) text = `${text.padEnd(text.length + span.at - [...text].length)}${span.text}`;
+  return text.trimEnd();
+}
+
+/** What of the line fits, so that nothing wraps. */
+export function clipped({ spans, isSelected }: Line, width: number): Line {
+  const fitting = spans.flatMap((span) => {
+    const room = width - span.at;
+    return room <= 0 ? [] : [{ ...span, text: [...span.text].slice(0, room).join('') }];
+  });
+  return { spans: fitting, isSelected };
+}

@@ -1,0 +1,45 @@
+/** Where stdout is no terminal: one table per interval, until the process ends or as many as asked have been printed. */
+import { once } from 'node:events';
+import type { TopArguments } from './arguments.ts';
+import { clipped, textOf } from './lines.ts';
+import type { Observer } from './observer.ts';
+import { pollRings } from './poll.ts';
+import { initialState } from './state.ts';
+import { tableText } from './table-page.ts';
+
+/** Resolves to the exit status. */
+export async function runPlain(
+  observer: Observer,
+  options: TopArguments,
+  width: number,
+  write: (text: string) => void,
+): Promise<number> {
+  const state = initialState(options.sort, options.byProcess);
+  const stopPolling = pollRings(observer);
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  process.once('SIGINT', abort).once('SIGTERM', abort);
+  observer.refresh();
+  try {
+    for (let printed = 0; printed !== options.iterations && !stop.signal.aborted; printed++) {
+      await pause(options.delayMs, stop.signal);
+      if (stop.signal.aborted) break;
+      const view = observer.refresh();
+      const lines = tableText(view, state, { width, blockedNs: options.blockedNs });
+      write(`${lines.map((line) => textOf(clipped(line, width))).join('\n')}\n\n`);
+      if (observer.hasEnded) break;
+    }
+    return 0;
+  } finally {
+    stopPolling();
+    process.removeListener('SIGINT', abort).removeListener('SIGTERM', abort);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const timer = new AbortController();
+  const timeout = setTimeout(() => timer.abort(), ms);
+  const ended = signal.aborted ? undefined : once(signal, 'abort', { signal: timer.signal });
+  await ended?.catch(() => undefined);
+  clearTimeout(timeout);
+}

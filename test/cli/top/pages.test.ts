@@ -1,0 +1,189 @@
+/** What is on the pages, as lines. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { cellsOf } from '#cli/top/bar.js';
+import { bucketOf, COST_LIMITS } from '#cli/top/cost-buckets.js';
+import { histogramLines } from '#cli/top/histogram.js';
+import { clipped, line, textOf } from '#cli/top/lines.js';
+import { pageOf } from '#cli/top/pages.js';
+import { initialState } from '#cli/top/state.js';
+import { shownColumns, tablePage } from '#cli/top/table-page.js';
+import { isBlocked, threadLines } from '#cli/top/thread-lines.js';
+import type { View } from '#cli/top/view.js';
+import { madeView, nameView, threadView } from './made-view.ts';
+
+const STATE = initialState('cpu', false);
+const LIMIT_NS = 1e8;
+
+function page(view: View, width: number, height: number): string[] {
+  return tablePage(view, STATE, { width, height, blockedNs: LIMIT_NS }).map((one) =>
+    textOf(clipped(one, width)),
+  );
+}
+
+void test('a bar is as wide as asked, and each part as long as its share to one cell', () => {
+  const weight = fc.nat(1000);
+  fc.assert(
+    fc.property(
+      fc.tuple(weight, weight, weight, weight, weight),
+      fc.integer({ min: 1, max: 60 }),
+      (weights, width) => {
+        const whole = Math.max(
+          1,
+          weights.reduce((sum, one) => sum + one),
+        );
+        const [tasks, other, loop, gc, idle] = weights.map((one) => one / whole);
+        const cells = cellsOf({ tasks: tasks!, other: other!, loop: loop!, gc: gc!, idle: idle! }, width);
+        assert.equal(
+          cells.reduce((sum, one) => sum + one),
+          width,
+        );
+        if (weights.some((one) => one > 0))
+          for (const [i, one] of cells.entries())
+            assert.ok(Math.abs(one - (weights[i]! / whole) * width) <= 1);
+      },
+    ),
+  );
+});
+
+void test('a page fits its screen, whatever is in it', () => {
+  const names = Array.from({ length: 100 }, (_, i) =>
+    nameView(`GET /${'long-'.repeat(i % 20)}${i}`, { exits: i }),
+  );
+  for (const width of [40, 80, 120, 200])
+    for (const height of [10, 24, 60]) {
+      const view = madeView(names, {
+        threads: Array.from({ length: 30 }, (_, i) => threadView({ name: `worker ${i}` })),
+      });
+      const lines = page(view, width, height);
+      assert.ok(
+        lines.every((text) => [...text].length <= width),
+        `${width} columns`,
+      );
+      if (height >= 24) assert.equal(lines.length, height);
+      assert.match(lines.at(-1)!, /^ q quit/);
+    }
+});
+
+void test('the more room, the more columns; the most telling ones stay', () => {
+  const at = (width: number): string[] =>
+    shownColumns(madeView([]), [nameView('GET /')], width).map(({ id }) => id);
+  assert.deepEqual(
+    at(40),
+    ['req/s', 'CPU %'].map((title) => (title === 'CPU %' ? 'cpu' : 'rate')),
+  );
+  assert.deepEqual(at(80), ['live', 'rate', 'cpu', 'p99', 'max', 'wait']);
+  assert.equal(at(200).length, 12);
+});
+
+void test('whom they waited behind is a column once anybody has', () => {
+  const wait = { waiting: 'GET /a', behind: 'GET /slow', count: 3, ns: 5e6 };
+  const waited = nameView('GET /a', { windowBehind: [wait], allBehind: [wait] });
+  assert.match(page(madeView([waited]), 120, 24).join('\n'), /waited behind[^]*GET \/a .* GET \/slow/);
+  assert.doesNotMatch(page(madeView([nameView('GET /a')]), 120, 24).join('\n'), /waited behind/);
+});
+
+void test('who has the thread, and for how long; marked once over the limit', () => {
+  const shown = (
+    holder: Parameters<typeof isBlocked>[0],
+    blocked?: { by: string; wallNs: number },
+  ): string => {
+    const view = madeView([], { threads: [threadView({ holder, blocked })] });
+    return textOf(threadLines(view, { width: 80, blockedNs: LIMIT_NS, rowsMax: 5 })[1]!)
+      .split('] ')[1]!
+      .trim();
+  };
+  const holder = { kind: 'task', task: 'GET /report #8123', isOnCpu: true } as const;
+  assert.equal(shown({ ...holder, forNs: 2.3e9 }), '! GET /report #8123 for 2.30 s');
+  assert.equal(shown({ ...holder, forNs: 2.3e9, isOnCpu: false }), '! GET /report #8123 for 2.30 s, asleep');
+  assert.equal(shown({ ...holder, forNs: 99e6 }), 'GET /report #8123 for 99.00 ms');
+  assert.equal(
+    shown({ kind: 'nobody', task: '', forNs: 1e9, isOnCpu: true }),
+    '! JavaScript of no task for 1.00 s',
+  );
+  const idle = { kind: 'idle', task: '', forNs: 60e9, isOnCpu: false } as const;
+  assert.equal(shown(idle), 'idle');
+  assert.equal(shown(idle, { by: 'GET /report #7', wallNs: 3e8 }), '! was GET /report #7 for 300.00 ms');
+  assert.equal(shown(idle, { by: 'GET /report #7', wallNs: 9e7 }), 'idle');
+  assert.equal(shown(undefined), 'ended');
+});
+
+void test('of too many threads those that are blocked are shown first', () => {
+  const idle = Array.from({ length: 20 }, (_, i) => threadView({ name: `worker ${i}` }));
+  const blocked = threadView({
+    name: 'worker 99',
+    holder: { kind: 'task', task: 'job #1', forNs: 1e9, isOnCpu: true },
+  });
+  const view = madeView([], { threads: [...idle, blocked] });
+  const lines = threadLines(view, { width: 80, blockedNs: LIMIT_NS, rowsMax: 4 }).map(textOf);
+  assert.equal(lines.length, 1 + 4);
+  assert.match(lines[1]!, /worker 99 .*! job #1/);
+  assert.match(lines[4]!, /… 18 more threads/);
+});
+
+void test('before the first window has passed there is nothing to say of it', () => {
+  const lines = page(madeView([nameView('GET /', { exits: 5 })], { windowNs: undefined }), 120, 24).join(
+    '\n',
+  );
+  assert.match(lines, /first look/);
+  assert.match(lines, /GET \/ +0 +- +- /);
+});
+
+void test('what went wrong is said at the bottom', () => {
+  const view = madeView([], { isPartial: true, lostExits: 12_345, notes: ['x.region is damaged'] });
+  const lines = page(view, 120, 24).join('\n');
+  assert.match(lines, /x\.region is damaged/);
+  assert.match(lines, /~ too many live tasks/);
+  assert.match(lines, /12,345 ended too fast to be read/);
+});
+
+void test('a histogram has a bar per step of 1, 2, 5, without empty ends', () => {
+  const buckets = Array.from({ length: COST_LIMITS.length + 1 }, () => 0);
+  buckets[bucketOf(1.5e6)] = 30;
+  buckets[bucketOf(7e6)] = 10;
+  const lines = histogramLines(buckets, 80, 3e6).map(textOf);
+  assert.equal(lines.length, 3);
+  assert.match(lines[0]!, /^ 1\.00 ms to 2\.00 ms +30 {2}75\.0% █+$/);
+  assert.match(lines[1]!, /^ 2\.00 ms to 5\.00 ms +0 {3}0\.0% +◄ this task$/);
+  assert.equal(lines[0]!.match(/█/g)!.length, 28);
+  assert.match(histogramLines([], 80).map(textOf).join(''), /no task has ended yet/);
+});
+
+void test('every cost is in the step it belongs to', () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 1e13, noNaN: true }), (ns) => {
+      const bucket = bucketOf(ns);
+      assert.ok(ns < (COST_LIMITS[bucket] ?? Infinity) && ns >= (COST_LIMITS[bucket - 1] ?? 0));
+    }),
+  );
+  assert.equal(bucketOf(NaN), 0);
+});
+
+void test('a line is clipped to the screen, and its text has each span at its place', () => {
+  const made = line('ab', ['cd', 'bold']);
+  assert.equal(textOf(made), 'abcd');
+  assert.equal(textOf(clipped(made, 3)), 'abc');
+  assert.equal(textOf({ spans: [{ at: 4, text: 'x', tone: 'plain' }], isSelected: false }), '    x');
+});
+
+void test('details fit their screen, and some of the live tasks are always on it', () => {
+  const row = nameView('GET /hold', { live: 50 });
+  const costs = new Map([[row.key, Array.from({ length: COST_LIMITS.length + 1 }, () => 1)]]);
+  const oldest = Array.from({ length: 50 }, (_, i) => {
+    return { key: `4711 ${i}`, pid: 4711, id: i, thread: 0, ageNs: 1e9, values: new Float64Array(32) };
+  });
+  const view = madeView([row], { costs });
+  for (const page of ['name', 'task'] as const)
+    for (const height of [10, 24, 60]) {
+      const state = { ...STATE, page, selected: row.key, selectedTask: '4711 49' };
+      const frame = { view, tasks: { oldest, count: 50, isPartial: false } };
+      const lines = pageOf(frame, state, { width: 80, height, blockedNs: LIMIT_NS }).map((one) =>
+        textOf(clipped(one, 80)),
+      );
+      assert.equal(lines.length, height);
+      assert.match(lines[0]!, /^ GET \/hold/);
+      assert.match(lines.at(-1)!, /q quit/);
+      if (page === 'name') assert.match(lines.join('\n'), /#49 /, 'the chosen one');
+    }
+});

@@ -1,0 +1,159 @@
+/** `taskperf top` on a terminal (tmux): keys in, screen out. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { noTmux } from './tmux.ts';
+import type { Size } from './tmux.ts';
+import { SERVER, WIDE, started, top } from './top-terminal.ts';
+import { Watched } from './watched.ts';
+
+const SIZES: Readonly<Record<number, Size>> = {
+  80: { width: 80, height: 24 },
+  120: WIDE,
+  200: { width: 200, height: 50 },
+};
+
+for (const [columns, size] of Object.entries(SIZES)) {
+  void test(`${columns} columns: threads, names, and as many columns as there is room for`, {
+    skip: noTmux,
+  }, async (t) => {
+    const { server, terminal } = await started(t, { size });
+    for (let i = 0; i < 20; i++) await server.get('/cheap');
+    const lines = await terminal.shows(/GET \/cheap +0 /, /last \d\.\d s/);
+    assert.ok(
+      lines.every((line) => line.length <= size.width),
+      'nothing is wider than the screen',
+    );
+    const text = lines.join('\n');
+    assert.match(text, /main +\[.*\]/);
+    assert.match(text, /name +live +req\/s +▼CPU %/);
+    assert.match(lines.at(-1)!, /q quit {2}\? help/);
+    assert.equal(/requests/.test(headingOf(lines)), size.width > 80, 'columns since the start');
+    assert.equal(/mean/.test(headingOf(lines)), size.width > 120);
+    assert.equal(/idle%/.test(text), size.width > 80, 'shares as numbers');
+  });
+}
+
+function headingOf(lines: readonly string[]): string {
+  return lines.find((line) => line.startsWith(' name')) ?? '';
+}
+
+void test('keys: sort, filter, freeze, details of a name and of a task, help, resize, quit', {
+  skip: noTmux,
+}, async (t) => {
+  const { server, terminal } = await started(t, { args: ['-d', '0.3'] });
+  const first = server.get('/hold');
+  await terminal.shows(/GET \/hold +1 /);
+  await server.get('/release');
+  await first;
+  void server.get('/hold').catch(() => undefined); // ends with the server
+  for (let i = 0; i < 5; i++) await server.get('/cheap');
+  await server.get('/burn?ms=30');
+  await terminal.shows(/GET \/hold +1 /, /GET \/burn/, /GET \/cheap/);
+
+  // Sorted by the columns to the left: req/s, live, and there is one live task.
+  terminal.press('Left', 'Left');
+  const byLive = await terminal.shows(/▼live/);
+  assert.match(rowsIn(byLive)[0]!, /GET \/hold/);
+  terminal.press('r');
+  const reversed = await terminal.shows(/▲live/);
+  assert.match(rowsIn(reversed).at(-1)!, /GET \/hold/, 'the other way round');
+  terminal.press('<');
+  assert.deepEqual(
+    rowsIn(await terminal.shows(/name ▼/)).map((row) => row.trim().split(/ {2,}/)[0]),
+    ['GET /burn', 'GET /cheap', 'GET /hold', 'GET /release'],
+  );
+
+  terminal.press('/', 'b', 'u', 'r');
+  const filtered = await terminal.shows(/\/bur▏/);
+  assert.equal(rowsIn(filtered).length, 1);
+  terminal.press('Enter');
+  await terminal.shows(/filter: bur/);
+  terminal.press('Escape');
+  assert.equal(rowsIn(await terminal.shows(/^ q quit/m)).length, 4);
+
+  terminal.press('Space');
+  const frozen = await terminal.shows(/FROZEN/);
+  for (let i = 0; i < 5; i++) await server.get('/unseen');
+  assert.deepEqual(terminal.screen(), frozen, 'nothing changes while it is frozen');
+  terminal.press('p');
+  await terminal.shows(/GET \/unseen/);
+
+  terminal.press('?');
+  await terminal.shows(/keys and columns/, /Ctrl-C +quit/);
+  terminal.press('x');
+  await terminal.shows(/name ▼/);
+
+  terminal.press('Down', 'Down', 'Enter');
+  await terminal.shows(
+    /^ GET \/hold/m,
+    /1 ended, 1 live/,
+    /live tasks, oldest first \(1\)/,
+    /#\d+ +[\d.]+ m?s old/,
+  );
+  terminal.press('Enter');
+  await terminal.shows(/^ GET \/hold #\d+/m, /task-clock +[\d.]+ [µm]?s/, /◄ this task/);
+  terminal.press('Escape');
+  await terminal.shows(/1 ended, 1 live/);
+  terminal.press('Escape');
+  await terminal.shows(/name ▼/);
+  terminal.press('Home', 'Enter');
+  await terminal.shows(/^ GET \/burn/m, /\d+\.00 ms to \d+\.00 ms +1 100\.0% █/);
+  terminal.press('Escape');
+
+  terminal.resize({ width: 90, height: 20 });
+  await terminal.waitFor(
+    (lines) => lines.length === 20 && /q quit/.test(lines.at(-1)!),
+    'the last line at its new place',
+  );
+  terminal.press('q');
+  assertGivenBack(await terminal.shows(/status 0/, /icanon/));
+});
+
+/** The rows of names, without the total. */
+function rowsIn(lines: readonly string[]): string[] {
+  const from = lines.findIndex((line) => line.startsWith(' name')) + 1;
+  const rows = lines.slice(
+    from,
+    lines.findIndex((line, i) => i >= from && line.trim() === ''),
+  );
+  return rows.filter((line) => !line.startsWith(' total'));
+}
+
+/** The screen that was there before is back, and so is the line discipline. */
+function assertGivenBack(lines: readonly string[]): void {
+  assert.match(lines[0]!, /^before$/);
+  assert.match(lines.join('\n'), /status \d+\n icanon/);
+  assert.doesNotMatch(lines.join('\n'), /taskperf top/);
+}
+
+void test('the terminal is given back after SIGTERM', { skip: noTmux }, async (t) => {
+  const { terminal } = await started(t);
+  await terminal.shows(/pid \d+, Node v/);
+  process.kill(terminal.pidOf('top'), 'SIGTERM');
+  assertGivenBack(await terminal.shows(/status 0/, /icanon/));
+});
+
+void test('a process that ends: its last state stays until q', { skip: noTmux }, async (t) => {
+  const { server, terminal } = await started(t, { args: ['-d', '0.3'] });
+  for (let i = 0; i < 5; i++) await server.get('/cheap');
+  await terminal.shows(/GET \/cheap +0 .* 5$/m);
+  await server.stop();
+  await terminal.shows(/! process \d+ has ended; this is its last state/, /GET \/cheap +0 .* 5$/m);
+  terminal.press('q');
+  assertGivenBack(await terminal.shows(/status 0/, /icanon/));
+});
+
+void test('several sessions: a list to choose from', { skip: noTmux }, async (t) => {
+  const [first] = await Watched.startTwo(t, SERVER);
+  const terminal = top(t, first);
+  await terminal.shows(
+    /Running under taskperf:/,
+    /1 +\d+ +node .*top-server/,
+    /2 +\d+ +node/,
+    /watch which \(1 to 2, q\)\?/,
+  );
+  terminal.press('2', 'Enter');
+  await terminal.shows(/taskperf top: node/, /pid \d+, Node v/);
+  terminal.press('q');
+  await terminal.shows(/status 0/);
+});
