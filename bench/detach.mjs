@@ -111,10 +111,14 @@ async function send(load, { port }, requests) {
 /** Settles when the process is being counted, with the function that ends that and proves that it counted. */
 async function attach(pid) {
   const directory = join(scratch, 'regions');
-  const tool = spawn('taskset', ['-c', String(cores.driver), process.execPath, cli, 'stat', '--json', '-p', String(pid)], {
-    env: { ...process.env, TASKPERF_DIR: directory },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const tool = spawn(
+    'taskset',
+    ['-c', String(cores.driver), process.execPath, cli, 'stat', '--json', '-p', String(pid)],
+    {
+      env: { ...process.env, TASKPERF_DIR: directory },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let said = '';
   tool.stderr.setEncoding('utf8').on('data', (text) => (said += text));
   const closed = once(tool, 'close');
@@ -126,6 +130,7 @@ async function attach(pid) {
     tool.kill('SIGINT');
     await closed;
     const counted = JSON.parse(said).tasks.reduce((sum, { count }) => sum + count, 0);
-    if (counted < BETWEEN) throw new Error(`only ${counted} requests were counted: nothing would be measured`);
+    if (counted < BETWEEN)
+      throw new Error(`only ${counted} requests were counted: nothing would be measured`);
   };
 }

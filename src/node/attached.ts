@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import { isMainThread, resourceLimits } from 'node:worker_threads';
 import { CONTROL_DETACH, H_ATTACHED, H_CONTROL } from '../core/index.ts';
+import { loadAddon } from './addon.ts';
 import { isAttached, releaseThread } from './attach.ts';
 import type { AttachAnswer } from './attach-expression.ts';
 import { WorkerWatch } from './attached-workers.ts';
@@ -50,6 +51,7 @@ class Attachment {
   readonly #workers: WorkerWatch;
   readonly #timer: NodeJS.Timeout;
   readonly #tool: Identity;
+  readonly #isMapped = loadAddon() !== null;
 
   constructor(options: AttachmentOptions) {
     this.#options = options;
@@ -71,14 +73,27 @@ class Attachment {
 
   #look(): void {
     const { words } = this.#counting.thread;
-    const isAsked = Atomics.load(words, H_CONTROL) === CONTROL_DETACH;
-    if (isAsked) this.#detach();
+    if (this.#isAsked()) this.#detach();
     else if (isMainThread && startTicksOf(this.#tool.pid) !== this.#tool.startTicks) {
       Atomics.store(words, H_CONTROL, CONTROL_DETACH); // the workers follow
       this.#detach();
       // Nobody else will.
       for (const file of [fileOf(this.#options), this.#options.lock]) fs.rmSync(file, { force: true });
     }
+  }
+
+  /** Without the addon nobody can write into our memory: then it is the main thread's file that says it, or its absence. */
+  #isAsked(): boolean {
+    if (this.#isMapped) return Atomics.load(this.#counting.thread.words, H_CONTROL) === CONTROL_DETACH;
+    const word = new Int32Array(1);
+    try {
+      const fd = fs.openSync(fileOf(this.#options), 'r');
+      fs.readSync(fd, word, 0, 4, H_CONTROL * 4);
+      fs.closeSync(fd);
+    } catch {
+      return true;
+    }
+    return word[0] === CONTROL_DETACH;
   }
 
   #detach(): void {

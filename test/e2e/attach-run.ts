@@ -109,8 +109,8 @@ export function taskperf(args: readonly string[], before: readonly string[] = []
 }
 
 /** Waits until the process has a region: it is being counted. */
-export async function counted(pid: number, tool: Tool): Promise<void> {
-  const file = path.join(directory, String(pid));
+export async function counted(pid: number, tool: Tool, where: string = directory): Promise<void> {
+  const file = path.join(where, String(pid));
   while (!fs.existsSync(file)) {
     assert.equal(tool.child.exitCode, null, tool.complained());
     await delay(2);

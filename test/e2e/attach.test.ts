@@ -197,7 +197,7 @@ test('root counts another user’s process', { skip: !hasNobody && 'needs root a
   );
   try {
     const tool = taskperf(['stat', '-p', String(program.pid), '--', 'sleep', '1']);
-    await delay(700);
+    await counted(program.pid, tool, '/dev/shm/taskperf-65534');
     await get(program.port, '/f');
     const { code, stderr } = await tool.ended();
     assert.equal(code, 0, stderr);
@@ -235,6 +235,23 @@ test('top -p PID attaches to what does not run under taskperf, and lets it go', 
     const { code, stdout } = await tool.ended();
     assert.equal(code, 0);
     assert.match(stdout, /GET \/watched/);
+    assert.deepEqual(JSON.parse(await get(program.port, '/changes')), []);
+    assert.deepEqual(fs.readdirSync(directory), []);
+  } finally {
+    await program.kill();
+  }
+});
+
+test('without the addon: estimated, and let go as well', async () => {
+  const program = await start(['test/fixtures/programs/attach-server.mjs'], { env: { TASKPERF_NO_ADDON: '1' } });
+  try {
+    await get(program.port, '/changes');
+    const document = await attached(program.pid, async () => {
+      await get(program.port, '/estimated');
+      await delay(300); // it copies its region every 100 ms
+    });
+    assert.equal(rowOf(document, 'GET /estimated').count, 1);
+    assert.equal(document.events[0]!.kind, 'estimated');
     assert.deepEqual(JSON.parse(await get(program.port, '/changes')), []);
     assert.deepEqual(fs.readdirSync(directory), []);
   } finally {

@@ -52,7 +52,7 @@ export async function attachTo(pid: number, asked: Asked): Promise<Attached> {
   const directory = directoryFor(target);
   const region = `${directory}/${pid}`;
   requireUncounted(region, target);
-  const lock = takeLock(directory, target);
+  const lock = takeLock(directory, pid);
   try {
     await load(target, { asked, directory, lock });
   } catch (error) {

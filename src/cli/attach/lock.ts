@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { TaskperfError } from '../../core/errors.ts';
 import { startTicksOf } from '../../node/identity.ts';
-import type { Target } from './target.ts';
 
 export interface Lock {
   readonly file: string;
@@ -11,15 +10,14 @@ export interface Lock {
   readonly token: string;
 }
 
-/** The process must be able to read it. @throws TaskperfError EINVAL when another tool that runs has it. */
-export function takeLock(directory: string, { pid, uid, gid }: Target): Lock {
+/** @throws TaskperfError EINVAL when another tool that runs has it. */
+export function takeLock(directory: string, pid: number): Lock {
   const file = `${directory}/${pid}.attach`;
   const token = `${process.pid} ${startTicksOf(process.pid)} ${randomBytes(16).toString('hex')}`;
   for (;;) {
     try {
       const fd = fs.openSync(file, 'wx', 0o600);
       fs.writeSync(fd, token);
-      if (uid !== process.geteuid?.()) fs.fchownSync(fd, uid, gid);
       fs.closeSync(fd);
       return { file, token };
     } catch (error) {

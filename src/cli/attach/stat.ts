@@ -41,7 +41,8 @@ export async function statAttached(pid: number, options: StatArguments, output: 
   const startNs = nowNs();
   const collector = session.intervalCollector;
   const system = { processes: new Map(), ended: [] };
-  const intervals = collector && new Intervals(session, collector, { ...asked, explicitEvents, system, startNs });
+  const intervals =
+    collector && new Intervals(session, collector, { ...asked, explicitEvents, system, startNs });
   const stop = watch(
     session,
     () => {
