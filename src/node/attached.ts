@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import { isMainThread, resourceLimits } from 'node:worker_threads';
-import { CONTROL_DETACH, H_ATTACHED, H_CONTROL } from '../core/index.ts';
+import { CONTROL_DETACH, H_ATTACHED, H_BLOCKED_MS, H_CONTROL } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { isAttached, releaseThread } from './attach.ts';
 import type { AttachAnswer } from './attach-expression.ts';
@@ -14,6 +14,7 @@ import { startCounting } from './counting.ts';
 import type { Counting, CountingOptions } from './counting.ts';
 import { decodeIdentity, startTicksOf } from './identity.ts';
 import type { Identity } from './identity.ts';
+import { followFastify } from './routes/fastify.ts';
 
 export interface AttachmentOptions extends CountingOptions {
   readonly directory: string;
@@ -51,13 +52,17 @@ class Attachment {
   readonly #workers: WorkerWatch;
   readonly #timer: NodeJS.Timeout;
   readonly #tool: Identity;
+  readonly #unfollow: () => void;
   readonly #isMapped = loadAddon() !== null;
 
   constructor(options: AttachmentOptions) {
     this.#options = options;
     this.#tool = decodeIdentity(options.session, options.sessionStart);
-    this.#counting = startCounting(options);
+    // What we do now is not the program's blockage. (The words are the whole process's: a worker finds them set.)
+    this.#counting = startCounting({ ...options, blockedMs: isMainThread ? 0 : options.blockedMs });
     const { words } = this.#counting.thread;
+    setImmediate(() => (words[H_BLOCKED_MS] = options.blockedMs));
+    this.#unfollow = followFastify();
     if (isMainThread) Atomics.store(words, H_ATTACHED, 1);
     this.#workers = new WorkerWatch(options);
     this.#timer = setInterval(() => {
@@ -99,6 +104,7 @@ class Attachment {
   #detach(): void {
     clearInterval(this.#timer);
     this.#workers.stop();
+    this.#unfollow();
     this.#counting.stop();
     releaseThread();
   }

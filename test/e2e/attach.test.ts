@@ -243,7 +243,9 @@ test('top -p PID attaches to what does not run under taskperf, and lets it go', 
 });
 
 test('without the addon: estimated, and let go as well', async () => {
-  const program = await start(['test/fixtures/programs/attach-server.mjs'], { env: { TASKPERF_NO_ADDON: '1' } });
+  const program = await start(['test/fixtures/programs/attach-server.mjs'], {
+    env: { TASKPERF_NO_ADDON: '1' },
+  });
   try {
     await get(program.port, '/changes');
     const document = await attached(program.pid, async () => {
@@ -254,6 +256,18 @@ test('without the addon: estimated, and let go as well', async () => {
     assert.equal(document.events[0]!.kind, 'estimated');
     assert.deepEqual(JSON.parse(await get(program.port, '/changes')), []);
     assert.deepEqual(fs.readdirSync(directory), []);
+  } finally {
+    await program.kill();
+  }
+});
+
+test('routes of a Fastify server that exists already', async () => {
+  const program = await start(['test/fixtures/programs/attach-fastify.mjs']);
+  try {
+    const document = await attached(program.pid, async () => {
+      for (const name of ['one', 'two']) await get(program.port, `/things/${name}`);
+    });
+    assert.equal(rowOf(document, 'GET /things/:name').count, 2);
   } finally {
     await program.kill();
   }
