@@ -49,10 +49,10 @@ executed, 129 for a mistake in the command line. TASKPERF_DIR names the director
 
 export const TOP_HELP: string = `taskperf top [options]
 
-Shows live what a program does that runs under taskperf (\`taskperf stat -- COMMAND\`, or the library), or what process PID
-does that does not: it is attached to as by \`taskperf stat -p\`, and let go at the end. Where the time of
-each thread goes, who has it now and for how long, and what the tasks of each name cost. It only reads what the program
-counts, so it works while the event loop is blocked, and costs a program under taskperf nothing.
+Shows live what a program does: where the time of each thread goes, who has it now and for how long, and what the tasks
+of each name cost. Of a program that runs under taskperf (\`taskperf stat -- COMMAND\`, or the library) it only reads what
+that counts anyway, so it works while the event loop is blocked, and costs the program nothing. A process that does not is
+attached to, as by \`taskperf stat -p\`, and let go at the end.
 
   -p, --pid PID        the process; of a \`taskperf stat\` all of its processes [the one there is, or a list]
   -d, --delay SECONDS  time between refreshes, 0.1 or more [1]
