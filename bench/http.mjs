@@ -6,14 +6,15 @@
 // threads) over its blocks; a round gives one pair (variant, base) per variant, and the base is a server without taskperf
 // unless --base names another variant. Drift of the machine hits both sides of a pair alike, and fresh processes keep one
 // lucky memory layout from deciding.
-import { fork, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COUNTING, countedRequests, countedVariants } from './http/taskperf.mjs';
 import { installPeers } from './http/peers.mjs';
-import { nodeBinaries, pinned, root, save, spread, twoCores } from './machine.mjs';
+import { nodeBinaries, root, save, spread, twoCores } from './machine.mjs';
+import { start } from './process.mjs';
 
 const CONNECTIONS = 10;
 const WORK_MICROSECONDS = 1000;
@@ -70,7 +71,7 @@ async function main() {
     if (!Object.hasOwn(VARIANTS, name))
       throw new Error(`unknown variant ${name}; known: ${Object.keys(VARIANTS).join(', ')}`);
   if (variants.some((name) => VARIANTS[name]({ directory: scratch }).preload !== undefined)) installPeers();
-  const load = await start(process.execPath, { core: cores.driver, file: here('load.mjs') });
+  const load = await start(process.execPath, { cwd: scratch, core: cores.driver, file: here('load.mjs') });
   for (const node of nodeBinaries(options.node)) await measureNode({ node, variants, load });
   load.stop();
 }
@@ -95,7 +96,7 @@ async function measureNode({ node, variants, load }) {
 
 /** Steps of arithmetic that make the route's work, found once per Node and then the same for every variant. */
 async function calibratedWork(node) {
-  const server = await start(node.path, { core: cores.target, file: here('server.cjs') });
+  const server = await start(node.path, { cwd: scratch, core: cores.target, file: here('server.cjs') });
   const count = await server.ask({ command: 'calibrate', microseconds: WORK_MICROSECONDS });
   server.stop();
   return count;
@@ -199,28 +200,6 @@ async function requireProof(name, server) {
 function temporaryDirectory(name) {
   const path = mkdtempSync(join('/dev/shm', `taskperf-bench-${name}-`));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-/** A process on one core that answers one message at a time; its first message is what it says when it is ready. */
-async function start(nodePath, { core, file, env = {}, cwd = scratch }) {
-  const [execPath, ...execArgv] = pinned(core, nodePath);
-  const child = fork(file, [], { execPath, execArgv, cwd, env: { ...process.env, ...env } });
-  const stopped = new Promise((resolve) => child.once('exit', resolve));
-  const answer = () =>
-    new Promise((resolve, reject) => {
-      const died = (code) => reject(new Error(`${basename(file)} ended with ${code}`));
-      child.once('exit', died);
-      child.once('message', ({ reply }) => {
-        child.off('exit', died);
-        resolve(reply);
-      });
-    });
-  const first = await answer();
-  const ask = (message) => {
-    child.send(message);
-    return answer();
-  };
-  return { first, ask, stopped, pid: child.pid, stop: () => child.connected && child.disconnect() };
 }
 
 /** Per route and variant: CPU µs per request, what the variant adds, and the ratio of each pair. */

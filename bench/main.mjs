@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { root } from './machine.mjs';
 
 const ALL = ['switch', 'http', 'top-cost', 'report'];
-const KNOWN = [...ALL, 'guest', 'collector', 'top'];
+const KNOWN = [...ALL, 'guest', 'collector', 'detach', 'top'];
 const TOP_COST = ['--base', 'counting', '--variants', 'top', '--as', 'top', '--scale', '2'];
 const USAGE = `npm run bench [-- ${KNOWN.join('|')} [options]]`;
 

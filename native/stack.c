@@ -212,6 +212,9 @@ void stack_stop(void) {
   stack_wake(header + WORD_STACK_WANTED);
   pthread_join(watcher, NULL);
   __atomic_store_n(header + WORD_STACK_WANTED, 0, __ATOMIC_RELEASE);
+  // The next time it may be another region.
+  region_unmap(header, HEADER_BYTES);
+  header = NULL;
 }
 
 void stack_add(struct boundary *b) {

@@ -32,6 +32,7 @@ const ENTRY_POINTS = [
   'src/node/index.ts',
   'src/node/bootstrap.cjs',
   'src/cli/main.ts',
+  'src/cli/attach/close-later.ts',
   'src/cli/doctor/probe.ts',
 ];
 

@@ -31,6 +31,9 @@ export interface StatArguments {
   readonly output: string | undefined;
   readonly by: By;
   readonly color: boolean;
+  /** A process that runs already. */
+  readonly pid: number | undefined;
+  /** Empty only where there is a pid: else it says for how long that is counted. */
   readonly command: readonly string[];
 }
 
@@ -47,6 +50,7 @@ const OPTIONS = {
   stack: { type: 'boolean' },
   json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
+  pid: { type: 'string', short: 'p' },
   by: { type: 'string' },
   'no-color': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -57,7 +61,7 @@ export function parseStat(args: readonly string[]): StatArguments {
   const { own, command } = splitCommand(args);
   const { values } = parseArgs({ args: own, options: OPTIONS, strict: true, allowPositionals: false });
   const help = values.help === true;
-  if (!help && command.length === 0) {
+  if (!help && command.length === 0 && values.pid === undefined) {
     throw new UsageError('no command given; write it after --, as in `taskperf stat -- node app.js`');
   }
   const wanted: Wanted = {
@@ -77,6 +81,7 @@ export function parseStat(args: readonly string[]): StatArguments {
     output: parseOutput(values.output),
     by: parseBy(values.by),
     color: values['no-color'] !== true,
+    pid: parsePid(values.pid),
     command,
   };
 }
@@ -118,9 +123,6 @@ function missingValue(option: string): string {
 }
 
 function unknownOption(option: string): string {
-  if (option === '-p' || option === '--pid') {
-    return `option '${option}' (a running process) is not available yet; start the program as \`taskperf stat -- COMMAND\``;
-  }
   const near = nearest(
     option,
     Object.keys(OPTIONS).map((key) => `--${key}`),
@@ -167,6 +169,14 @@ function parseInterval(text: string | undefined): number | undefined {
   throw new UsageError(
     `interval '${text}' is not a number of milliseconds from ${INTERVAL_MS_MIN} on, such as 1000`,
   );
+}
+
+/** Throws UsageError. */
+export function parsePid(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const pid = Number(text);
+  if (/^[1-9]\d*$/.test(text) && pid <= 0x7fffffff) return pid;
+  throw new UsageError(`'${text}' is not the number of a process, such as 4711; \`ps -e\` lists them`);
 }
 
 /** Of a loop's blockages: "100ms", "2s"; a number alone is ms. */

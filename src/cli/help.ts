@@ -10,6 +10,7 @@ export const SUBCOMMANDS: readonly string[] = ['stat', 'top', 'list', 'doctor'];
 export const HELP: string = `taskperf: what every request of a Node.js program costs
 
   taskperf stat [options] -- COMMAND   run a program and count its tasks (requests, jobs)
+  taskperf stat -p PID                 the same for a process that runs already
   taskperf top [-p PID]                live: who uses the threads of a program that runs under taskperf, who blocks them
   taskperf list                        events that can be counted
   taskperf doctor                      what is missing on this machine, what it costs, how to permit it
@@ -19,10 +20,14 @@ export const HELP: string = `taskperf: what every request of a Node.js program c
 `;
 
 export const STAT_HELP: string = `taskperf stat [options] [--] COMMAND [ARGUMENT...]
+taskperf stat [options] -p PID [-- COMMAND [ARGUMENT...]]
 
 Runs the command, counts the tasks of all its Node.js processes, and prints a table when it has ended.
 Ctrl-C goes to the program first; a second one kills it.
+With -p counts a Node.js process that runs already, until Ctrl-C, its end or that of the command (such as \`sleep 10\`).
 
+  -p, --pid PID        attach to this process, of which a command only says how long; Node.js tells on its stderr that its
+                       debugger listens, and it is as before afterwards
   -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
                        [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
   -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
@@ -38,15 +43,16 @@ Ctrl-C goes to the program first; a second one kills it.
       --no-color       no colours; NO_COLOR and a stderr that is no terminal do the same
   -h, --help           this page
 
-The exit status is the program's, 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
+The exit status is the program's (with -p 0, or that of the command), 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
 executed, 129 for a mistake in the command line. TASKPERF_DIR names the directory for the counters; it must be private.
 `;
 
 export const TOP_HELP: string = `taskperf top [options]
 
-Shows live what a program does that runs under taskperf (\`taskperf stat -- COMMAND\`, or the library): where the time of
-each thread goes, who has it now and for how long, and what the tasks of each name cost. It only reads what the program
-counts anyway, so it works while the event loop is blocked, and costs the program nothing.
+Shows live what a program does: where the time of each thread goes, who has it now and for how long, and what the tasks
+of each name cost. Of a program that runs under taskperf (\`taskperf stat -- COMMAND\`, or the library) it only reads what
+that counts anyway, so it works while the event loop is blocked, and costs the program nothing. A process that does not is
+attached to, as by \`taskperf stat -p\`, and let go at the end.
 
   -p, --pid PID        the process; of a \`taskperf stat\` all of its processes [the one there is, or a list]
   -d, --delay SECONDS  time between refreshes, 0.1 or more [1]

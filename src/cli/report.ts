@@ -21,6 +21,8 @@ export interface Ending {
   readonly signal: string | null;
   /** A second SIGINT made the tool kill it. */
   readonly forced: boolean;
+  /** It was attached to, so how it ends is not ours to know: did it run on when we detached? */
+  readonly runsOn?: boolean;
 }
 
 export interface Report {
@@ -140,7 +142,8 @@ export function busyPids({ threads }: Tally): Set<number> {
 }
 
 /** "exited with code 3", "killed by SIGKILL". */
-export function endingText({ code, signal, forced }: Ending): string {
+export function endingText({ code, signal, forced, runsOn }: Ending): string {
+  if (runsOn !== undefined) return runsOn ? 'runs on, without taskperf' : 'has ended';
   if (signal === null) return `exited with code ${code}`;
   return `killed by ${signal}${forced ? ' (forced by a second SIGINT)' : ''}`;
 }

@@ -45,7 +45,10 @@ export async function stat(args: readonly string[]): Promise<number> {
   checkPermitted(options.asked.named, loadAddon());
   const output = new Output(options.output, options.color, process.env);
   try {
-    return await run(options, output);
+    if (options.pid === undefined) return await run(options, output);
+    // Loaded when it is wanted: what it needs takes as long to load as all the rest.
+    const { statAttached } = await import('./attach/stat.ts');
+    return await statAttached(options.pid, options, output);
   } finally {
     output.close();
   }
@@ -164,7 +167,7 @@ function pidsOf(session: RegionSession, system: OsThreads): number[] {
   return session.pids().filter((pid) => system.owns(pid));
 }
 
-function print(
+export function print(
   report: Report,
   intervals: Intervals | undefined,
   to: { options: StatArguments; output: Output },
@@ -180,7 +183,7 @@ function print(
 }
 
 /** Polls the regions, and calls `tick` every `intervalMs`, until the returned function is called. */
-function watch(session: RegionSession, tick: () => void, intervalMs: number | undefined): () => void {
+export function watch(session: RegionSession, tick: () => void, intervalMs: number | undefined): () => void {
   let timer: NodeJS.Timeout;
   const poll = (): void => {
     const fullest = session.poll();
@@ -241,7 +244,7 @@ function uncountedText(processes: number): string {
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */
-function writeOut(output: Output, text: string): void {
+export function writeOut(output: Output, text: string): void {
   try {
     output.write(text);
   } catch (error) {
@@ -251,6 +254,6 @@ function writeOut(output: Output, text: string): void {
   }
 }
 
-function nowNs(): number {
+export function nowNs(): number {
   return Number(process.hrtime.bigint());
 }

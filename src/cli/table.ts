@@ -115,11 +115,12 @@ function taskLines(
   return [own, { line: { name: label, isChildren: true, values: used, shown: usedShown }, look: 'task' }];
 }
 
-function titleOf({ command, by, tally }: Report): string {
+function titleOf({ command, by, tally, ended, pid }: Report): string {
+  const process = ended.runsOn !== undefined ? `process ${pid} ` : '';
   const words = printable(command.join(' '));
   const hasTasks = tally.processes.length > 0;
   const name = hasTasks ? 'task name' : 'process';
-  return ` '${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
+  return ` ${process}'${words}' by ${by === 'name' || (by === 'task' && !hasTasks) ? name : by}`;
 }
 
 function legendOf(report: Report, rows: readonly ReportRow[]): string {

@@ -2,6 +2,7 @@
 import { TaskperfError } from '../core/errors.ts';
 import { loadAddon } from '../node/addon.ts';
 import { UsageError } from './arguments.ts';
+import { DEFAULT_EVENTS } from './asked-events.ts';
 import { TOP_HELP } from './help.ts';
 import { widthOf } from './output.ts';
 import { runScreen } from './top/app.ts';
@@ -11,7 +12,7 @@ import type { TopArguments } from './top/arguments.ts';
 import { choose, severalError } from './top/choose.ts';
 import { Observer } from './top/observer.ts';
 import { runPlain } from './top/plain.ts';
-import { offered, openTarget } from './top/target.ts';
+import { ofProcess, offered, openTarget } from './top/target.ts';
 import type { Target } from './top/target.ts';
 
 const STATUS_FAILED = 1;
@@ -25,7 +26,8 @@ export async function top(args: readonly string[]): Promise<number> {
   }
   try {
     const target = await targetOf(options);
-    return target === undefined ? 0 : await watch(target, options);
+    if (target !== undefined) return await watch(target, options);
+    return options.pid === undefined ? 0 : await attachAndWatch(options.pid, options);
   } catch (error) {
     if (!(error instanceof TaskperfError)) throw error;
     process.stderr.write(`taskperf: ${error.message}\n`);
@@ -33,6 +35,22 @@ export async function top(args: readonly string[]): Promise<number> {
   }
 }
 
+/** It does not run under taskperf: it is counted while we watch, and let go afterwards. */
+async function attachAndWatch(pid: number, options: TopArguments): Promise<number> {
+  // Loaded when it is wanted.
+  const { attachTo } = await import('./attach/attach-to.ts');
+  const { stack, blockedNs } = options;
+  const events = DEFAULT_EVENTS.join(',');
+  const attached = await attachTo(pid, { events, blockedMs: Math.round(blockedNs / 1e6), hasStacks: stack });
+  try {
+    return await watch(ofProcess({ file: attached.region, pid }), options);
+  } finally {
+    await attached.detach();
+    attached.remove();
+  }
+}
+
+/** Undefined: there is none, or it does not run under taskperf. */
 async function targetOf({ pid }: TopArguments): Promise<Target | undefined> {
   if (pid !== undefined) return openTarget(pid, process.env);
   const targets = offered(process.env);

@@ -15,6 +15,8 @@ export interface AttachOptions {
   readonly addon: Addon | null;
   readonly directory: string | null;
   readonly session: number;
+  /** Default: TASKPERF_SESSION_START. */
+  readonly sessionStart?: string;
   readonly name: string;
   /** The task that started this process. */
   readonly owner?: Owner | null;
@@ -24,12 +26,14 @@ const REGISTRY = Symbol.for('taskperf.thread');
 interface Entry {
   readonly version: number;
   readonly thread: Thread;
+  readonly memory: ProcessRegion;
+  readonly onExit: () => void;
 }
+type Registry = { [REGISTRY]?: Entry };
 
 /** The thread's machinery, made at the first call. @throws TaskperfError when the region cannot be made. */
 export function attachThread(options: AttachOptions): Thread {
-  const registry = globalThis as { [REGISTRY]?: Entry };
-  const entry = registry[REGISTRY];
+  const entry = (globalThis as Registry)[REGISTRY];
   if (entry !== undefined) {
     if (entry.version === LAYOUT_VERSION) return entry.thread;
     throw new TaskperfError(
@@ -40,17 +44,32 @@ export function attachThread(options: AttachOptions): Thread {
   }
   const { memory, thread } = makeThread(options);
   if (memory.region.layout.threads > 1) thread.whileCounting(new WorkerTasks(thread));
-  Object.defineProperty(globalThis, REGISTRY, {
-    value: { version: LAYOUT_VERSION, thread },
-    configurable: true,
-  });
-  process.once('exit', () => {
+  const onExit = (): void => {
     thread.finish();
     // A worker's slot is for the next worker; the main thread's ends with the process.
     if (!isMainThread) thread.shutdown();
     memory.noteExit();
-  });
+  };
+  const made: Entry = { version: LAYOUT_VERSION, thread, memory, onExit };
+  Object.defineProperty(globalThis, REGISTRY, { value: made, configurable: true });
+  process.once('exit', onExit);
   return thread;
+}
+
+/** Has this thread been made one of taskperf's, by a tool or by the program itself? */
+export function isAttached(): boolean {
+  return (globalThis as Registry)[REGISTRY] !== undefined;
+}
+
+/** Gives this thread back as it was; its books stay in the region. A later `attachThread` begins anew. */
+export function releaseThread(): void {
+  const entry = (globalThis as Registry)[REGISTRY];
+  if (entry === undefined) return;
+  Reflect.deleteProperty(globalThis, REGISTRY);
+  process.off('exit', entry.onExit);
+  entry.thread.detach();
+  if (isMainThread) entry.memory.addon?.stopStacks();
+  entry.memory.noteExit();
 }
 
 function makeThread(options: AttachOptions): { memory: ProcessRegion; thread: Thread } {

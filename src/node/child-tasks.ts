@@ -96,7 +96,7 @@ export class ChildTasks {
   #owner(): Owner | null {
     const thread = this.#thread;
     const task = thread.currentTask();
-    if (task === thread.root) return this.#inherited;
+    if (task === thread.own) return this.#inherited;
     const { region } = thread.cpu;
     const id = task.ended ? NO_TASK : region.f64[region.taskF + (task.slot << 3) + K_F64_ID]!;
     return { pid: process.pid, task: id, name: thread.nameOf(task) };

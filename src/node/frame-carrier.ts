@@ -174,16 +174,21 @@ function isInAsyncResource(): boolean {
   return executionAsyncResource() instanceof AsyncResource;
 }
 
+/**
+ * Replaces a method where it is: on the class (Node 26) or on what that inherits from (Node 24). To add a property to
+ * the class and to delete it again makes V8 keep its properties in a hash table for ever, which cost each request 1 us,
+ * also after all was put back.
+ */
 function define(frames: FrameClass, name: 'set' | 'exchange', value: unknown): void {
-  Object.defineProperty(frames, name, { value, configurable: true, writable: true, enumerable: false });
+  let holder: object = frames;
+  while (!Object.hasOwn(holder, name)) holder = Object.getPrototypeOf(holder) as object;
+  (holder as Record<string, unknown>)[name] = value;
 }
 
-const originals = new WeakMap<object, Map<string, PropertyDescriptor | undefined>>();
+const originals = new WeakMap<object, Pick<FrameClass, 'set' | 'exchange'>>();
 
 function restore(frames: FrameClass, name: 'set' | 'exchange'): void {
-  const descriptor = originals.get(frames)?.get(name);
-  if (descriptor === undefined) delete (frames as Partial<FrameClass>)[name];
-  else Object.defineProperty(frames, name, descriptor);
+  define(frames, name, originals.get(frames)![name]);
 }
 
 /** The class of the current frame, if it has the shape we rely on and its `set` is what als.run really calls. */
@@ -202,10 +207,7 @@ function findFrameClass(addon: Addon): FrameClass | null {
   for (const method of [frames.current, frames.set, frames.exchange])
     if (typeof method !== 'function') return null;
   frames.set(prior as Frame | undefined); // als.run leaves a frame with an empty entry behind
-  originals.set(
-    frames,
-    new Map(['set', 'exchange'].map((name) => [name, Object.getOwnPropertyDescriptor(frames, name)])),
-  );
+  originals.set(frames, { set: frames.set, exchange: frames.exchange });
   return setIsCalled(frames) ? frames : null;
 }
 

@@ -27,6 +27,8 @@ export class HttpTasks {
   readonly #thread: Thread;
   readonly #patches = new Patches();
   readonly #watched = new WeakSet<object>();
+  /** Of the sockets of upgraded connections that are open. */
+  readonly #upgraded = new Set<Patches>();
   readonly #names: RequestNames;
 
   constructor(thread: Thread) {
@@ -51,6 +53,8 @@ export class HttpTasks {
 
   uninstall(): void {
     this.#patches.undo();
+    for (const patches of this.#upgraded) patches.undo();
+    this.#upgraded.clear();
   }
 
   #subscribe(channel: string, onMessage: (message: unknown) => void): void {
@@ -134,8 +138,14 @@ export class HttpTasks {
     if (task === null) return null;
     stamp(request, task);
     stamp(socket, task);
-    // Not undone one by one: it ends with the socket.
-    new Patches().replace(socket, 'emit', (original) => upgradedSocketEmit(thread, original as Emit));
+    const patches = new Patches();
+    const onClose = (): void => {
+      this.#upgraded.delete(patches); // what was replaced ends with the socket
+      unstamp(socket);
+      thread.exitSoon(task);
+    };
+    patches.replace(socket, 'emit', (original) => upgradedSocketEmit(thread, original as Emit, onClose));
+    this.#upgraded.add(patches);
     return task;
   }
 }
@@ -156,17 +166,14 @@ function call(emit: Emit, emitter: EventEmitter, args: [string | symbol, ...unkn
   return Reflect.apply(emit, emitter, args);
 }
 
-function upgradedSocketEmit(thread: Thread, original: Emit): Emit {
+function upgradedSocketEmit(thread: Thread, original: Emit, onClose: () => void): Emit {
   return function emit(this: EventEmitter, ...args: [string | symbol, ...unknown[]]): boolean {
     const task = taskOf(this);
     if (task === null) return Reflect.apply(original, this, args);
     try {
       return thread.run(task, original as never, this, args) as boolean;
     } finally {
-      if (args[0] === 'close') {
-        unstamp(this);
-        thread.exitSoon(task);
-      }
+      if (args[0] === 'close') onClose();
     }
   };
 }

@@ -1,20 +1,32 @@
 /** On which line of the region a thread counts an event, and from when on. */
-import { EVENT_FAILED, V_FLAGS, eventRowWord } from '../core/index.ts';
+import { constants } from 'node:os';
+import { EVENT_FAILED, V_FLAGS, eventRowWord, isSoftware } from '../core/index.ts';
 import type { ResolvedEvent } from './events/event.ts';
 import { refusalOf } from './refusal.ts';
+import type { Counted } from './sources.ts';
 import type { Thread } from './thread.ts';
+
+/** Where the event is counted on this thread, or the errno that says why it is not. */
+export function lineOf(thread: Thread, event: ResolvedEvent): Counted {
+  const counted = thread.sources.find(event);
+  if (counted !== undefined) return counted;
+  if (event.source.kind !== 'fixed') return { line: -1, errno: constants.errno.ENOSYS };
+  const { line } = event.source;
+  const isCounted = isSoftware(line) || thread.cpu.pmu.events.includes(line);
+  return { line, errno: isCounted ? 0 : constants.errno.ENOENT };
+}
 
 /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
 export function requireLine(thread: Thread, event: ResolvedEvent): number {
   if (!thread.isOff) thread.sources.open([[event]]);
-  const { line, errno } = thread.lineOf(event);
+  const { line, errno } = lineOf(thread, event);
   if (errno !== 0) throw refusalOf(event.name, errno);
   return line;
 }
 
 /** The event's line, for a counter on another thread. @throws TaskperfError when this thread could not count it. */
 export function lineForOthers(thread: Thread, event: ResolvedEvent): number {
-  const known = thread.lineOf(event);
+  const known = lineOf(thread, event);
   if (known.errno === 0) return known.line;
   const { line, errno } = thread.sources.offer(event);
   if (errno !== 0) throw refusalOf(event.name, errno);
@@ -25,7 +37,7 @@ export function lineForOthers(thread: Thread, event: ResolvedEvent): number {
 export function countTogether(thread: Thread, events: readonly ResolvedEvent[]): void {
   if (thread.isOff) return;
   const culprit = thread.sources.open([events]);
-  if (culprit !== null) throw refusalOf(culprit.name, thread.lineOf(culprit).errno);
+  if (culprit !== null) throw refusalOf(culprit.name, lineOf(thread, culprit).errno);
 }
 
 /** The kernel has stopped counting the event of this line: its values stand still. */

@@ -4,17 +4,17 @@
  *
  * Nothing is installed while nothing is counted: `count()` installs, `uncount()` of the last user removes everything.
  */
-import { constants } from 'node:os';
 import {
   Cpu,
   NATIVE_SECTION,
   NATIVE_WOKE,
   Names,
-  isSoftware,
   nameText,
   T_CHARGING,
   T_F64_NATIVE,
+  THREAD_EXITED,
   T_RESUME,
+  T_STATE,
   T_TURN,
   threadF64,
   threadWord,
@@ -25,9 +25,7 @@ import type { Carrier, Companion, Scheduler } from './carrier.ts';
 import { NativePmu } from './native-pmu.ts';
 import { FrameCarrier } from './frame-carrier.ts';
 import { HookCarrier } from './hook-carrier.ts';
-import type { ResolvedEvent } from './events/event.ts';
 import { Sources } from './sources.ts';
-import type { Counted } from './sources.ts';
 import { JsClockPmu } from './js-clock-pmu.ts';
 import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
@@ -73,6 +71,7 @@ export class Thread implements Scheduler {
   readonly #guesses: JsSources | null;
   readonly #resume: number;
   readonly #turn: number;
+  readonly #state: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
   readonly #ending: Task[] = [];
   #users = 0;
@@ -102,6 +101,7 @@ export class Thread implements Scheduler {
     this.charging = words + T_CHARGING;
     this.#resume = words + T_RESUME;
     this.#turn = words + T_TURN;
+    this.#state = words + T_STATE;
     this.#addon = addon;
     this.#skipsNobody = addon !== null;
     this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
@@ -120,9 +120,8 @@ export class Thread implements Scheduler {
     this.#users++;
     this.#wasCounting = true;
     if (this.#users > 1 || this.isOff) return;
-    const addon = this.#addon;
+    const [addon, frames] = [this.#addon, this.#frames];
     if (addon !== null) {
-      const frames = this.#frames;
       const lacks = addon.install(frames === null ? nobodyAsks : frames.look, this.#onTurn, frames !== null);
       addon.skipNobody(this.#skipsNobody);
       if ((lacks & ~LACKS_FRAMES) !== 0) this.#memory.noteEstimated();
@@ -197,16 +196,6 @@ export class Thread implements Scheduler {
     else cpu.switchTo(task.slot);
   }
 
-  /** Where the event is counted on this thread, or the errno that says why it is not. */
-  lineOf(event: ResolvedEvent): Counted {
-    const counted = this.sources.find(event);
-    if (counted !== undefined) return counted;
-    if (event.source.kind !== 'fixed') return { line: -1, errno: constants.errno.ENOSYS };
-    const { line } = event.source;
-    const isCounted = isSoftware(line) || this.cpu.pmu.events.includes(line);
-    return { line, errno: isCounted ? 0 : constants.errno.ENOENT };
-  }
-
   /** The thread's own task is counted for its own sake: its code must be told apart from nobody's. */
   countRoot(): void {
     this.#skipsNobody = false;
@@ -215,6 +204,7 @@ export class Thread implements Scheduler {
 
   /** Starts a task; null when the region has no room (counted as lost: its cost stays with its parent). */
   fork(parent: Task, name: number): Task | null {
+    if (this.isOff) return null;
     // Never the dead parent itself: a chain of tasks, each started by the one before, would be kept for ever.
     const living = livingAncestor(parent);
     const slot = this.cpu.fork(living.slot, name);
@@ -297,9 +287,8 @@ export class Thread implements Scheduler {
 
   #endTasks(): void {
     this.words[this.#turn] = 0;
-    const ending = this.#ending;
-    for (let i = 0; i < ending.length; i++) this.exit(ending[i]!);
-    ending.length = 0;
+    for (let i = 0; i < this.#ending.length; i++) this.exit(this.#ending[i]!);
+    this.#ending.length = 0;
   }
 
   nameOf(task: Task): string {
@@ -311,6 +300,7 @@ export class Thread implements Scheduler {
   }
 
   run(task: Task, fn: (...args: never[]) => unknown, receiver: unknown, args: ArrayLike<unknown>): unknown {
+    if (this.isOff) return Reflect.apply(fn, receiver, args);
     return this.#carrier.run(task, fn, receiver, args);
   }
 
@@ -335,6 +325,16 @@ export class Thread implements Scheduler {
     this.isOff = true;
     this.#stop();
     this.cpu.end();
+  }
+
+  /** Takes everything of ours out of the thread, for good. Its books stay as they are, running tasks and all. */
+  detach(): void {
+    this.finish();
+    if (!this.isOff) this.#stop();
+    this.isOff = true;
+    this.#carrier.rest();
+    this.#addon?.close();
+    this.words[this.#state] = THREAD_EXITED;
   }
 
   /** A failure of ours: stop counting, say so in the region, leave the program alone. */

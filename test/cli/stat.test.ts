@@ -45,7 +45,7 @@ test('every mistake is one sentence on stderr with status 129, and nothing is st
     ['stat', '--'],
     ['stat', '-e', 'flops', 'touch', marker],
     ['stat', '--frobnicate', 'touch', marker],
-    ['stat', '-p', '1'],
+    ['stat', '-p', 'abc'],
     ['stat', '-o', unwritable, 'touch', marker],
     ['stat', '-o', directory, 'touch', marker],
     ['list', 'no-such-event'],

@@ -36,25 +36,21 @@ export function offered(env: NodeJS.ProcessEnv): Target[] {
 }
 
 /**
- * The process `pid`; for the pid of a `taskperf stat` all of its processes.
- * @throws TaskperfError ESRCH (no such process), EACCES (another user's), EINVAL (it does not run under taskperf).
+ * The process `pid`; for the pid of a `taskperf stat` all of its processes. Undefined: it does not run under taskperf.
+ * @throws TaskperfError ESRCH (no such process), EACCES (another user's).
  */
-export function openTarget(pid: number, env: NodeJS.ProcessEnv): Target {
+export function openTarget(pid: number, env: NodeJS.ProcessEnv): Target | undefined {
   requireProcess(pid);
   const directory = directoryOf(env);
   const all = running(directory);
   const own = all.find((one) => one.pid === pid);
   if (own !== undefined) return ofProcess(own);
   const file = mappedRegion(pid);
-  if (file !== undefined) return ofProcess({ file, pid, session: 0 });
-  if (all.some((one) => one.session === pid)) return ofSession(directory, pid, all);
-  const message =
-    `process ${pid} (${commandOf(pid)}) does not run under taskperf; ` +
-    'start it as `taskperf stat -- COMMAND`, and `taskperf top` shows it';
-  throw new TaskperfError('EINVAL', message, pid);
+  if (file !== undefined) return ofProcess({ file, pid });
+  return all.some((one) => one.session === pid) ? ofSession(directory, pid, all) : undefined;
 }
 
-function ofProcess({ file, pid }: Found): Target {
+export function ofProcess({ file, pid }: Pick<Found, 'file' | 'pid'>): Target {
   return { title: commandOf(pid), pids: [pid], files: () => [file] };
 }
 

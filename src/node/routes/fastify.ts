@@ -17,6 +17,7 @@ interface FastifyInstance {
 }
 
 const INITIALIZATION = 'fastify.initialization';
+const HANDLER = 'tracing:fastify.request.handler:start';
 let active = false;
 
 class FastifySource implements RouteSource {
@@ -67,4 +68,19 @@ export function installFastify(): void {
 export function uninstallFastify(): void {
   active = false;
   unsubscribe(INITIALIZATION, onInitialization);
+}
+
+function onHandler(message: unknown): void {
+  try {
+    const { request } = message as { request: FastifyRequest };
+    linkRequest(request.raw, new FastifySource(request));
+  } catch {
+    // Not a Fastify we know.
+  }
+}
+
+/** Servers that exist take no hook any more: of them the requests that reach their handler are marked, at a higher price. */
+export function followFastify(): () => void {
+  subscribe(HANDLER, onHandler);
+  return () => unsubscribe(HANDLER, onHandler);
 }

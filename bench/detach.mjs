@@ -1,0 +1,136 @@
+// CPU per request of a server that taskperf was attached to and has let go, over what it was before:
+// `npm run bench -- detach`.
+//
+// One pair is two fresh servers on one core, both warmed up. CPU per request is measured of both in blocks that take turns,
+// then taskperf is attached to one of them, both serve, it is let go, and both are measured again. The result of the pair
+// is (after / before) of the one over (after / before) of the other: what the compilers and the machine did meanwhile to
+// both is in both, and a lucky memory layout of one is in its two figures.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { nodeBinaries, root, save, spread, twoCores } from './machine.mjs';
+import { start } from './process.mjs';
+
+const ROUTE = '/awaits/42';
+const CONNECTIONS = 10;
+const BLOCKS = 6;
+const WARM_UP = 40_000;
+/** While taskperf is attached, and between its end and the second measurement: for the compilers. */
+const BETWEEN = 24_000;
+
+const { values: options } = parseArgs({
+  options: {
+    node: { type: 'string', multiple: true },
+    pairs: { type: 'string', default: '15' },
+    requests: { type: 'string', default: '18000' },
+    'no-save': { type: 'boolean', default: false },
+  },
+});
+const cores = twoCores();
+const scratch = mkdtempSync(join(tmpdir(), 'taskperf-detach-'));
+const here = (name) => join(root, 'bench', 'http', name);
+const cli = join(root, 'dist', 'cli', 'main.js');
+
+try {
+  const load = await start(process.execPath, { cwd: scratch, core: cores.driver, file: here('load.mjs') });
+  for (const node of nodeBinaries(options.node)) await measureNode(node, load);
+  load.stop();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function measureNode(node, load) {
+  const pairs = [];
+  const began = Date.now();
+  for (let i = 0; i < Number(options.pairs); i++) pairs.push(await measurePair(node, load));
+  const result = {
+    node: node.version,
+    pairs: pairs.length,
+    seconds: Math.round((Date.now() - began) / 1000),
+    before: spread(pairs.map(({ before }) => before)),
+    ratio: spread(pairs.map(({ ratio }) => ratio)),
+    samples: pairs.map(({ ratio }) => Math.round(ratio * 10_000) / 10_000),
+  };
+  const { median, q1, q3 } = result.ratio;
+  console.log(
+    `${node.version}, ${pairs.length} pairs, ${result.seconds} s: ${result.before.median.toFixed(1)} µs/request before; ` +
+      `after attaching and detaching × ${median.toFixed(4)}  [${q1.toFixed(4)} … ${q3.toFixed(4)}]`,
+  );
+  if (!options['no-save']) save(`detach-${node.major}`, result);
+}
+
+async function measurePair(node, load) {
+  const servers = [];
+  for (let i = 0; i < 2; i++) {
+    const server = await start(node.path, { cwd: scratch, core: cores.target, file: here('server.cjs') });
+    servers.push(Object.assign(server, { port: server.first }));
+  }
+  const [attached, plain] = servers;
+  try {
+    for (const server of servers) await send(load, server, WARM_UP);
+    const before = await measure(load, servers);
+    const detach = await attach(attached.pid);
+    for (const server of servers) await send(load, server, BETWEEN);
+    await detach();
+    for (const server of servers) await send(load, server, BETWEEN);
+    const after = await measure(load, servers);
+    const change = (server) => after.get(server) / before.get(server);
+    return { before: before.get(attached), ratio: change(attached) / change(plain) };
+  } finally {
+    for (const server of servers) {
+      await load.ask({ command: 'disconnect', port: server.port });
+      server.stop();
+      await server.stopped;
+    }
+  }
+}
+
+/** CPU µs per request of each, in blocks there and back again. */
+async function measure(load, servers) {
+  const requests = Math.ceil(Number(options.requests) / BLOCKS);
+  const costs = new Map(servers.map((server) => [server, 0]));
+  for (let i = 0; i < BLOCKS; i++) {
+    for (const server of i % 2 === 0 ? servers : servers.toReversed()) {
+      const began = await server.ask({ command: 'cpu' });
+      await send(load, server, requests);
+      const used = (await server.ask({ command: 'cpu' })) - began;
+      costs.set(server, costs.get(server) + used / requests / BLOCKS);
+    }
+  }
+  return costs;
+}
+
+async function send(load, { port }, requests) {
+  await load.ask({ command: 'load', port, path: ROUTE, connections: CONNECTIONS, requests });
+}
+
+/** Settles when the process is being counted, with the function that ends that and proves that it counted. */
+async function attach(pid) {
+  const directory = join(scratch, 'regions');
+  const tool = spawn(
+    'taskset',
+    ['-c', String(cores.driver), process.execPath, cli, 'stat', '--json', '-p', String(pid)],
+    {
+      env: { ...process.env, TASKPERF_DIR: directory },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let said = '';
+  tool.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  const closed = once(tool, 'close');
+  while (!existsSync(join(directory, String(pid)))) {
+    if (tool.exitCode !== null) throw new Error(said);
+    await delay(5);
+  }
+  return async () => {
+    tool.kill('SIGINT');
+    await closed;
+    const counted = JSON.parse(said).tasks.reduce((sum, { count }) => sum + count, 0);
+    if (counted < BETWEEN)
+      throw new Error(`only ${counted} requests were counted: nothing would be measured`);
+  };
+}

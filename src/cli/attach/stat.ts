@@ -1,0 +1,142 @@
+/** `taskperf stat -p PID`: counts a process that runs already, until Ctrl-C, its end, or that of a command. */
+import { spawn } from 'node:child_process';
+import { TaskperfError } from '../../core/errors.ts';
+import { loadAddon } from '../../node/addon.ts';
+import { UsageError } from '../arguments.ts';
+import type { StatArguments } from '../arguments.ts';
+import { imbalances } from '../document.ts';
+import { Intervals } from '../interval.ts';
+import { LaunchError, exitStatus } from '../launch.ts';
+import { NO_OTHERS } from '../os-rows.ts';
+import type { Output } from '../output.ts';
+import { ownersOf } from '../owners.ts';
+import { RegionSession } from '../regions.ts';
+import { Stacks } from '../stacks.ts';
+import { isCounted } from '../report.ts';
+import type { Ending, Report } from '../report.ts';
+import type { Tally } from '../tally.ts';
+import { nowNs, print, watch, writeOut } from '../stat.ts';
+import { attachTo } from './attach-to.ts';
+import type { Asked, Attached } from './attach-to.ts';
+import { nodeDescendants } from './target.ts';
+
+const ALIVE_MS = 100;
+
+/** Returns the exit status: 0, or that of the command that said how long. */
+export async function statAttached(pid: number, options: StatArguments, output: Output): Promise<number> {
+  const { asked, by, explicitEvents } = options;
+  const { events } = asked;
+  const stopped = signalled();
+  const { blockedMs, stack } = options;
+  const attached = await attach(pid, { events: asked.text, blockedMs, hasStacks: stack });
+  const { directory, target } = attached;
+  const session = new RegionSession({
+    directory,
+    session: process.pid,
+    events,
+    by,
+    intervals: options.intervalMs !== undefined,
+    blockedNs: blockedMs * 1e6,
+    stacks: stack ? new Stacks(loadAddon()) : undefined,
+  });
+  const startNs = nowNs();
+  const collector = session.intervalCollector;
+  const system = { processes: new Map(), ended: [] };
+  const intervals =
+    collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system, startNs });
+  const stop = watch(
+    session,
+    () => {
+      const block = intervals!.next(nowNs() - startNs, output.style);
+      if (!options.json) writeOut(output, block);
+    },
+    options.intervalMs,
+  );
+  const status = await untilEnd(attached, stopped, options.command);
+  const elapsedNs = nowNs() - startNs;
+  const hasLetGo = await attached.detach();
+  stop();
+  intervals?.next(elapsedNs, output.style);
+  const tally = session.finish();
+  const ended: Ending = { code: null, signal: null, forced: false, runsOn: attached.isAlive() };
+  const report: Report = {
+    command: target.command,
+    pid,
+    ended,
+    elapsedNs,
+    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally.processes)),
+    explicitEvents,
+    metricGroups: options.metricGroups,
+    hidden: asked.hidden,
+    by,
+    tally,
+    others: NO_OTHERS,
+    groups: session.collector.groups,
+    tasks: session.tasks(),
+    owners: ownersOf(tally, NO_OTHERS, (owner) => session.nameOf(owner)),
+    blocked: session.blocked && { log: session.blocked, startNs },
+    notes: [...session.notes, ...notesOf(attached, tally, hasLetGo)],
+  };
+  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
+  return status;
+}
+
+async function attach(pid: number, asked: Asked): Promise<Attached> {
+  try {
+    return await attachTo(pid, asked);
+  } catch (error) {
+    if (error instanceof TaskperfError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Settles when the user has seen enough. We stay: whoever is attached to must be let go first. */
+function signalled(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
+  });
+}
+
+/** The exit status, when the user or the process has ended it, or the command if there is one. */
+async function untilEnd(
+  attached: Attached,
+  stopped: Promise<number>,
+  command: readonly string[],
+): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const gone = new Promise<number>((resolve) => {
+    timer = setInterval(() => attached.isAlive() || resolve(0), ALIVE_MS);
+  });
+  try {
+    return await Promise.race([stopped, gone, ...(command.length === 0 ? [] : [run(command)])]);
+  } catch (error) {
+    await attached.detach();
+    throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The command only says how long: it is not counted. */
+function run(command: readonly string[]): Promise<number> {
+  const [file, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file!, args, { stdio: 'inherit' });
+    child.once('error', (error) => reject(new LaunchError(`cannot start '${file}': ${error.message}`, 127)));
+    child.once('exit', (code, signal) => resolve(exitStatus({ code, signal, forced: false })));
+  });
+}
+
+function notesOf({ target }: Attached, tally: Tally, hasLetGo: boolean): string[] {
+  const { pid } = target;
+  const notes = ['only threads that run JavaScript are counted of a process that was attached to'];
+  if (!hasLetGo)
+    notes.push(`process ${pid} is too busy to let go of taskperf; it will as soon as its event loop goes on`);
+  // npm, npx, tsx and the like are programs of Node.js that start another.
+  const children = tally.rows.size === 0 ? nodeDescendants(pid) : [];
+  if (children.length > 0)
+    notes.push(
+      `no task ran in process ${pid}; it has started Node.js as process ${children.join(', ')}: use that`,
+    );
+  return notes;
+}
