@@ -102,7 +102,8 @@ async function load(
       dropLock(lock);
       // Also in the middle of a loop that never ends.
       if (isOurs) await within(inspector.evaluate(CLOSE_INSPECTOR), CLOSE_MS);
-      if (isOurs && listenerOn(target.inspector.port, target.pid) === 'its') closeLater(target);
+      // The signal has asked twice: the loop, when it goes on, opens it again.
+      if (isOurs) closeLater(target);
       throw refused(
         target,
         `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
