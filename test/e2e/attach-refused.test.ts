@@ -110,13 +110,15 @@ describe('refused', { concurrency: 4 }, () => {
     });
   });
 
-  for (const how of ['loop', 'wait', 'child']) {
+  for (const how of ['loop', 'child']) {
     test(`a blocked event loop (${how}) is waited for, and nothing is left behind`, async () => {
-      await withProgram([fixture('attach-blocked.mjs'), how, '12'], {}, async (program) => {
+      const file = path.join(directory, `go-on-${how}`);
+      await withProgram([fixture('attach-blocked.mjs'), how, file], {}, async (program) => {
         await delay(100);
         assert.match(await refusal(program.pid), /has been blocked for 10 s|or it is blocked/);
+        fs.writeFileSync(file, '');
         while (!program.said().includes('goes on')) await delay(20);
-        for (let left = 200; left > 0 && (await isOpen(program.inspectorPort)); left--) await delay(20);
+        for (let left = 600; left > 0 && (await isOpen(program.inspectorPort)); left--) await delay(50);
         await delay(500);
         assert.equal(await isOpen(program.inspectorPort), false, 'no port stays open');
         const maps = fs.readFileSync(`/proc/${program.pid}/maps`, 'utf8');

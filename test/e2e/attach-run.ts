@@ -85,6 +85,10 @@ export interface Tool {
   ended(signal?: NodeJS.Signals): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
+/** Tools that a failed test has left. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts the tool. */
 export function taskperf(args: readonly string[], before: readonly string[] = []): Tool {
   const [file, ...words] = [...before, process.execPath, cli, ...args];
@@ -96,6 +100,8 @@ export function taskperf(args: readonly string[], before: readonly string[] = []
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const closed = once(child, 'close') as Promise<[number | null]>;
   return {
     child,

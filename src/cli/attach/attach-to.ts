@@ -44,6 +44,7 @@ export interface Attached {
 /** The longest wait for the process to do what it was asked for. */
 export const ATTACH_MS: number = 10_000;
 const DETACH_MS = 10_000;
+const CLOSE_MS = 1000;
 const LOOK_MS = 10;
 
 /** @throws TaskperfError in one sentence why not. */
@@ -100,7 +101,9 @@ async function load(
     if (answer === 'late') {
       dropLock(lock);
       // Also in the middle of a loop that never ends.
-      if (isOurs) await within(inspector.evaluate(CLOSE_INSPECTOR), 1000);
+      if (isOurs) await within(inspector.evaluate(CLOSE_INSPECTOR), CLOSE_MS);
+      // The signal has asked twice: the loop, when it goes on, opens it again.
+      if (isOurs) closeLater(target);
       throw refused(
         target,
         `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
