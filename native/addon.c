@@ -70,6 +70,22 @@ static napi_value map(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// share(bytes): ArrayBuffer over the memory of all threads, or errno as a number
+static napi_value share(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument[1], result;
+  double bytes;
+  napi_get_cb_info(env, info, &count, argument, NULL, NULL);
+  if (count < 1 || napi_get_value_double(env, argument[0], &bytes) != napi_ok || !(bytes > 0))
+    return addon_bad_argument(env, "share(bytes)");
+  void *data;
+  int error = region_share((size_t)bytes, &data);
+  if (error) return addon_number(env, error);
+  if (napi_create_external_arraybuffer(env, data, (size_t)bytes, NULL, NULL, &result) != napi_ok)
+    return addon_bad_argument(env, "external buffers are not allowed in this runtime");
+  return result;
+}
+
 // reserve(path, offset, bytes): 0 or errno
 static napi_value reserve(napi_env env, napi_callback_info info) {
   size_t count = 3;
@@ -237,6 +253,7 @@ NAPI_MODULE_INIT() {
   if (!thread_environment || !thread_environment->open) thread_environment = e;
   boundary_symbols();
   addon_export(env, exports, "map", map);
+  addon_export(env, exports, "share", share);
   addon_export(env, exports, "reserve", reserve);
   addon_export(env, exports, "open", open_thread);
   addon_export(env, exports, "close", close_thread);

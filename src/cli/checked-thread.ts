@@ -11,6 +11,7 @@ import {
   T_F64_CHARGEABLE,
   T_F64_NATIVE,
   T_F64_RING_HEAD,
+  T_F64_TASKS,
   T_F64_TOTAL,
   T_ID,
   T_TID,
@@ -29,7 +30,9 @@ const PAIRS_AT = T_BYTE_BEHIND + B_HEADER_BYTES + SLICE_RECORDS * SLICE_BYTES;
 export function checkThread({ i32, f64 }: Words, damage: Damage): void {
   for (const word of [T_ID, T_TID]) i32[word] = damage.index(i32[word]!, NUMBERS, 'the number of a thread');
   damage.amounts(f64, T_F64_RING_HEAD, T_F64_BOUNDARIES + 1, 'what a thread says of itself');
-  damage.amounts(f64, T_F64_TOTAL, T_F64_CHARGEABLE, 'a sum of a thread');
+  damage.amounts(f64, T_F64_TOTAL, T_F64_TASKS, 'a sum of a thread');
+  // Late work of a job in another thread is taken from the tasks of its origin's (core/job.ts).
+  damage.differences(f64, T_F64_TASKS, T_F64_CHARGEABLE, 'a sum of a thread');
   damage.amounts(f64, T_F64_NATIVE, T_F64_NATIVE + NATIVE_WORDS, 'what a thread says of itself');
   for (let i = 0; i < SWITCH_RECORDS; i++) {
     const at = T_BYTE_SWITCHES / 8 + i * SWITCH_F64;

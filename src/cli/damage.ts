@@ -49,6 +49,14 @@ export class Damage {
     }
   }
 
+  /** The same for amounts of which others have been taken. */
+  differences(values: Float64Array, from: number, to: number, what: string): void {
+    for (let i = from; i < to; i++) {
+      const value = values[i]!;
+      if (!(Math.abs(value) <= AMOUNT_MAX)) values[i] = this.amount(value, what);
+    }
+  }
+
   /** The same where −1 stands for "none" or "not known". */
   amountsOrNone(values: Float64Array, from: number, to: number, what: string): void {
     for (let i = from; i < to; i++) {

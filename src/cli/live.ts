@@ -41,6 +41,7 @@ import {
   threadWord,
 } from '../core/layout.ts';
 import { COUNTING, EVENT_MASK, RUNNING, WANTED } from '../core/counter.ts';
+import { K_ORIGIN } from '../core/outside.ts';
 import { wordsOf } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
 
@@ -49,6 +50,8 @@ export interface LiveTask {
   id: number;
   name: number;
   thread: number;
+  /** It works for a task of another thread, whose row has it. */
+  isJob: boolean;
   startNs: number;
   enabledNs: number;
   runningNs: number;
@@ -89,6 +92,7 @@ export function visitLiveTasks(reader: RegionReader, nowNs: number, visit: (task
       { from: 0, to: layout.threads - 1, fallback: 0 },
       'a thread',
     );
+    task.isJob = i32[word + K_ORIGIN]! > 0;
     task.id = damage.amount(f64[word / 2 + K_F64_ID]!, 'the number of a task');
     task.startNs = damage.amount(f64[word / 2 + K_F64_START]!, 'the start of a task');
     readCounters(task, { index, context: i32[word + K_CONTEXT]! }, source);
@@ -187,7 +191,7 @@ function rootsOf(reader: RegionReader): Set<number> {
 
 function newLiveTask(): LiveTask {
   const values = new Float64Array(EVENT_LINES);
-  return { id: 0, name: 0, thread: 0, startNs: 0, enabledNs: 0, runningNs: 0, values };
+  return { id: 0, name: 0, thread: 0, isJob: false, startNs: 0, enabledNs: 0, runningNs: 0, values };
 }
 
 /** All three kinds of slot are 64 bytes. */

@@ -42,10 +42,10 @@ import {
   T_BYTE_NAME,
   T_BYTE_NAME_SIZE,
   T_STATE,
-  THREAD_EXITED,
   THREAD_FREE,
 } from '../core/layout.ts';
 import type { Layout } from '../core/layout.ts';
+import { THREAD_STARTING } from '../core/outside.ts';
 import { checkedLayout, isSameLayout, truncated } from './checked-layout.ts';
 import { checkThread } from './checked-thread.ts';
 import { Damage } from './damage.ts';
@@ -197,7 +197,7 @@ export class RegionReader {
       this.readInto(again, at + T_SEQ * 4, 4);
       if ((slot.i32[T_SEQ]! & 1) === 0 && slot.i32[T_SEQ] === words[0]) break;
     }
-    const states = { from: THREAD_FREE, to: THREAD_EXITED, fallback: THREAD_FREE };
+    const states = { from: THREAD_FREE, to: THREAD_STARTING, fallback: THREAD_FREE };
     if (this.damage.index(slot.i32[T_STATE]!, states, 'the state of a thread') === THREAD_FREE)
       return undefined;
     checkThread(slot, this.damage);
@@ -215,7 +215,8 @@ export class RegionReader {
       if (!Number.isSafeInteger(f64[at + NT_F64_STARTS]!))
         f64[at + NT_F64_STARTS] = this.damage.amount(NaN, 'the starts of a name');
       this.damage.amounts(f64, at + NT_F64_EXITS, at + NT_F64_EXITS + 1, 'the exits of a name');
-      this.damage.amounts(f64, at + NT_F64_SUM, at + NAME_TOTAL_BYTES / 8, 'a sum of a name');
+      // What a job of another thread has cost is taken from the name here once it is its task's (core/job.ts).
+      this.damage.differences(f64, at + NT_F64_SUM, at + NAME_TOTAL_BYTES / 8, 'a sum of a name');
     }
     return f64;
   }

@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { CPU_CLOCK, EVENTS, EVENT_GIVEN_FIRST, TASK_CLOCK, TASK_SWITCHES } from '../core/events.ts';
+import { EVENT_GIVEN_FIRST, LATE, TASK_CLOCK } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -36,6 +36,9 @@ import {
   T_SEQ,
   T_TID,
 } from '../core/layout.ts';
+import { ownerIn, scriptIn } from '../core/owner.ts';
+import type { Owner } from '../core/owner.ts';
+import { TORN_SLICE_NS_MAX, checkRows, imbalanceOf, settle } from './balance.ts';
 import { visitLiveTasks } from './live.ts';
 import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
@@ -45,6 +48,8 @@ import type { EventRow, RegionReader, Words } from './reader.ts';
 export interface Row {
   readonly key: string;
   readonly name: string;
+  /** The process, where a row is of one. */
+  readonly pid: number | undefined;
   /** Tasks that exited. */
   count: number;
   /** Tasks still alive. */
@@ -76,6 +81,12 @@ export interface ThreadBooks {
 /** One Node.js process of the command. */
 export interface ProcessFacts {
   readonly pid: number;
+  /** What it calls itself, in its own pid namespace. */
+  readonly innerPid: number;
+  /** What it runs, as it says. */
+  readonly script: string;
+  /** The task that started it. */
+  readonly owner: Owner | null;
   readonly node: string;
   readonly exited: boolean;
   /** Bit per event: counted, estimated. */
@@ -99,10 +110,14 @@ export interface Losses {
   events: number;
 }
 
-export type By = 'name' | 'task' | 'thread';
+/** Where a task of a region has its row. */
+interface RowContext {
+  readonly by: By;
+  readonly pid: number;
+  readonly slot: Words | undefined;
+}
 
-/** Slices are mostly much shorter; more than that is no accident. */
-const TORN_SLICE_NS_MAX = 10_000_000;
+export type By = 'name' | 'task' | 'thread' | 'process';
 
 export class Tally {
   readonly rows: Map<string, Row> = new Map();
@@ -129,13 +144,13 @@ export class Tally {
       if (slot === undefined) continue;
       slots.set(index, slot);
       inRows.set(index, new Float64Array(EVENT_LINES));
-      this.#addTotals(reader, index, { slot, by, sums: inRows.get(index)! });
+      this.#addTotals(reader, index, { slot, by, pid, sums: inRows.get(index)! });
     }
     visitLiveTasks(reader, nowNs, (task) => {
       this.#onLive?.(task);
       const slot = slots.get(task.thread);
-      const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
-      row.live++;
+      const row = this.#rowOf(reader, { by, pid, slot }, task.name);
+      if (!task.isJob) row.live++;
       row.liveEnabledNs += task.enabledNs;
       row.liveRunningNs += task.runningNs;
       addTo(row.values, task.values, 0);
@@ -147,13 +162,10 @@ export class Tally {
       else if (reader.isFinal) this.#balance(reader, books, inRows.get(index)!);
       this.threads.push(books);
     }
+    if (reader.isFinal && by !== 'thread') checkRows(this.rows.values(), reader.damage);
     this.#addHeader(reader, pid);
   }
 
-  /**
-   * Of a process that has ended the parts are the whole. The native boundaries book without T_SEQ: a process that was
-   * killed right then (10 ns of each) has a slice in one and not in the other.
-   */
   #balance(reader: RegionReader, books: ThreadBooks, inRows: Float64Array): void {
     const error = imbalanceOf(books);
     if (error === 0) return;
@@ -162,29 +174,23 @@ export class Tally {
     else reader.damage.note('the sums of a thread disagree');
   }
 
-  /**
-   * The thread died in the middle of a charge (SIGKILL, worker.terminate): part of one slice is in its total and in no
-   * row. What is in no row is nobody's, and one slice is counted as lost.
-   */
   #settle(books: ThreadBooks, inRows: Float64Array): void {
     this.lost.slices++;
-    for (let id = 0; id < EVENT_LINES; id++) {
-      // What is given out at run time adds up, all of it.
-      if (EVENTS[id]?.additive === false) continue;
-      const { total, unattributed, late, loop, idle } = books;
-      const rest = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
-      unattributed[id] = Math.max(0, rest);
-      // Killed after a part had it, before the total had: the part is right.
-      total[id]! -= Math.min(0, rest);
-    }
+    settle(books, inRows);
   }
 
-  row(key: string, name: string): Row {
+  #rowOf(reader: RegionReader, { by, pid, slot }: RowContext, name: number): Row {
+    const isOfOne = by === 'process' || by === 'thread';
+    const key = keyOf(reader, by, name, slot);
+    return this.row(key, displayName(reader, by, name, slot), isOfOne ? pid : undefined);
+  }
+
+  row(key: string, name: string, pid?: number): Row {
     let row = this.rows.get(key);
     if (row === undefined) {
       const exited = new Float64Array(EVENT_LINES);
       const values = new Float64Array(EVENT_LINES);
-      row = { key, name, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
+      row = { key, name, pid, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
       this.rows.set(key, row);
     }
     return row;
@@ -201,7 +207,7 @@ export class Tally {
   /** Adds another tally: processes that ended earlier. */
   merge(other: Tally): void {
     for (const from of other.rows.values()) {
-      const row = this.row(from.key, from.name);
+      const row = this.row(from.key, from.name, from.pid);
       row.count += from.count;
       row.live += from.live;
       row.liveEnabledNs += from.liveEnabledNs;
@@ -214,24 +220,30 @@ export class Tally {
     for (const kind of Object.keys(this.lost) as (keyof Losses)[]) this.lost[kind] += other.lost[kind];
   }
 
-  #addTotals(reader: RegionReader, thread: number, into: { slot: Words; by: By; sums: Float64Array }): void {
-    const { slot, by, sums } = into;
+  #addTotals(
+    reader: RegionReader,
+    thread: number,
+    into: RowContext & { slot: Words; sums: Float64Array },
+  ): void {
+    const { slot, sums } = into;
     const totals = reader.nameTotals(thread);
     let ended = 0;
     for (let name = 0; name < reader.namesUsed; name++) {
       const at = (name * NAME_TOTAL_BYTES) / 8;
       const exits = totals[at + NT_F64_EXITS]!;
       ended += exits;
-      if (exits === 0) continue;
-      const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
+      // Without exits: what jobs of other threads' tasks have cost, and what of it has arrived (core/job.ts).
+      if (exits === 0 && !hasSums(totals, at + NT_F64_SUM)) continue;
+      const row = this.#rowOf(reader, into, name);
       row.count += exits;
       addTo(row.exited, totals, at + NT_F64_SUM);
       addTo(row.values, totals, at + NT_F64_SUM);
       addTo(sums, totals, at + NT_F64_SUM);
     }
-    // Both count the exits; a thread that was killed in between has begun one more.
+    // Both count the exits; a thread that was killed in between, or terminated and reaped, has begun one more.
     const more = ended - slot.f64[T_F64_RING_HEAD]!;
-    const most = reader.header.i32[H_REASON] === REASON_NO_ADDON ? Infinity : slot.i32[T_SEQ]! & 1;
+    const begun = (slot.i32[T_SEQ]! & 1) + reader.header.i32[H_LOST_SLICES]!;
+    const most = reader.header.i32[H_REASON] === REASON_NO_ADDON ? Infinity : begun;
     if (reader.isFinal && !(more >= 0 && more <= most))
       reader.damage.note('the numbers of ended tasks disagree');
   }
@@ -247,6 +259,9 @@ export class Tally {
     this.lost.threads += lost(H_LOST_THREADS);
     this.processes.push({
       pid,
+      innerPid: words[H_PID]!,
+      script: scriptIn(reader.header),
+      owner: ownerIn(reader.header),
       node: reader.nodeVersion,
       exited: words[H_STATE] === PROCESS_EXITED,
       eventBits: words[H_EVENTS]!,
@@ -269,8 +284,9 @@ function eventRows(reader: RegionReader): Map<number, EventRow> {
 
 /** The row an event of this name on this thread belongs to. */
 export function keyOf(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
-  if (by !== 'thread') return reader.name(name);
-  return `${reader.header.i32[H_PID]}/${slot?.i32[T_ID] ?? '?'}`;
+  const pid = reader.header.i32[H_PID];
+  if (by === 'process') return `${pid}/${reader.name(name)}`;
+  return by === 'thread' ? `${pid}/${slot?.i32[T_ID] ?? '?'}` : reader.name(name);
 }
 
 function displayName(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
@@ -297,17 +313,11 @@ function booksOf(reader: RegionReader, slot: Words, pid: number): ThreadBooks {
   };
 }
 
-/**
- * By how much what a thread used differs from the sum of its parts, in ns. Estimated parts are fractions, so a rounding
- * error is none.
- */
-function imbalanceOf({ total, tasks, unattributed, late, loop, idle }: ThreadBooks): number {
-  const errors = [TASK_CLOCK, CPU_CLOCK, TASK_SWITCHES].map((id) => {
-    const parts = tasks[id]! + unattributed[id]! + late[id]! + loop[id]! + idle[id]!;
-    const error = Math.abs(total[id]! - parts);
-    return error <= 1 + total[id]! * 1e-9 ? 0 : error;
-  });
-  return Math.max(...errors);
+/** Late work is in the thread's line, too: no row is made for it alone. */
+export function hasSums(totals: Float64Array, at: number): boolean {
+  for (let event = 0; event < EVENT_LINES; event++)
+    if (event !== LATE && totals[at + event] !== 0) return true;
+  return false;
 }
 
 function addTo(sums: Float64Array, from: Float64Array, at: number): void {

@@ -49,6 +49,8 @@ export interface CounterAttributes {
   readonly exclusive?: boolean;
   /** Sample: overflow after each so many counts of the family, an integer from 1 to 2^53. */
   readonly period?: number;
+  /** The host of the task's thread will see to it that the event is counted there: this thread may not count it. */
+  readonly isOffered?: boolean;
 }
 
 const PERIOD_MAX = 2 ** 53;
@@ -58,7 +60,7 @@ export function packedFor(s: CpuState, attributes: CounterAttributes): number {
   const { event, period } = attributes;
   if (!Number.isInteger(event) || event < 0 || event >= EVENT_LINES)
     refuse('EINVAL', `no event has number ${event}: see the list of events`, event);
-  if (!isSoftware(event) && !s.pmu.events.includes(event))
+  if (attributes.isOffered !== true && !isSoftware(event) && !s.pmu.events.includes(event))
     refuse('ENOENT', `this machine does not count event ${event}: see taskperf list`, event);
   if (attributes.thread === true) checkOnThread(attributes);
   if (period !== undefined) {

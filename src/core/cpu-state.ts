@@ -46,7 +46,7 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
-import { T_BYTE_BEHIND, T_BYTE_SWITCHES } from './outside.ts';
+import { THREAD_STARTING, T_BYTE_BEHIND, T_BYTE_SWITCHES, T_HELD, T_OUTBOX } from './outside.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
 import type { ExitEvent } from './ring.ts';
@@ -117,8 +117,18 @@ export class CpuState {
   /** ns. The clock at the last reading. */
   now = 0;
 
+  /** Threads that another has found dead, to be reaped at the end of this safepoint. */
+  readonly dead: number[] = [];
+
+  /** Counters of other threads on tasks of this one; those that have come since `onForeign` was called (foreign.ts). */
+  foreign = 0;
+  readonly arrived: CounterHandle[] = [];
+  hasForeignLeft = false;
+  /** Hears that `foreign` has changed, at a safepoint: it may call any method of Cpu. */
+  onForeign: ((arrived: readonly CounterHandle[]) => void) | null = null;
+
   /** Scratch of exits (ring.ts). */
-  readonly exitEvent: ExitEvent = { head: 0, word: 0, values: 0, sums: 0, seen: 0 };
+  readonly exitEvent: ExitEvent = { thread: 0, head: 0, word: 0, values: 0, sums: 0, seen: 0 };
   /** The last reading, and what it added, by event. */
   readonly raw: Float64Array = new Float64Array(EVENT_LINES);
   readonly delta: Float64Array = new Float64Array(EVENT_LINES);
@@ -143,6 +153,8 @@ export class CpuState {
   readonly seqAt: number;
   readonly currentAt: number;
   readonly pendingAt: number;
+  readonly outboxAt: number;
+  readonly heldAt: number;
   readonly lastAt: number;
   readonly totalAt: number;
   readonly tasksAt: number;
@@ -193,6 +205,8 @@ export class CpuState {
     this.seqAt = word + T_SEQ;
     this.currentAt = word + T_CURRENT;
     this.pendingAt = word + T_PENDING;
+    this.outboxAt = word + T_OUTBOX;
+    this.heldAt = word + T_HELD;
     this.lastAt = f64 + T_F64_LAST;
     this.totalAt = f64 + T_F64_TOTAL;
     this.tasksAt = f64 + T_F64_TASKS;
@@ -228,16 +242,20 @@ export class CpuState {
 /** A slot never used is preferred: the books of a thread that is gone stay readable as long as there is room. */
 function takeThread(region: Region, identity: ThreadIdentity): number {
   const { i32, layout } = region;
+  // The first is the main thread's, whoever comes first: it reaps the dead, and must not be terminated itself.
+  const first = identity.threadId === 0 || layout.threads === 1 ? 0 : 1;
   for (const from of [THREAD_FREE, THREAD_EXITED]) {
-    for (let index = 0; index < layout.threads; index++) {
+    for (let index = first; index < layout.threads; index++) {
       const at = threadWord(layout, index);
-      if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_LIVE) !== from) continue;
+      if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_STARTING) !== from) continue;
       i32[at + T_ID] = identity.threadId;
       i32[at + T_TID] = identity.tid;
       const name = at * 4 + T_BYTE_NAME;
       region.u8.fill(0, name, name + T_BYTE_NAME_SIZE);
       region.u8.set(encodeUtf8(identity.name, T_BYTE_NAME_SIZE - 1), name);
       raiseThreadsUsed(i32, index + 1);
+      // Last: who looks for threads that are gone believes the numbers of a live one.
+      Atomics.store(i32, at + T_STATE, THREAD_LIVE);
       return index;
     }
   }

@@ -1,14 +1,14 @@
 /**
  * One JavaScript thread, as the host sees it: its tasks are started, switched and ended here, and counters opened and
- * read. The work is done by the functions this class names; it adds the safepoint, at which requests of other threads
- * are performed.
+ * read. The work is done by the functions this class names.
  *
  * Right: `cpu.switchTo(task)` for each change of the running task; `cpu.fold()` when the loop is about to block.
  * Wrong: two Cpu objects used by one thread for the same tasks; calling any of this from another thread than its own.
  */
 import { type CounterAttributes, checkLimit, checkPeriod } from './attributes.ts';
 import { beginChange, charge, endChange, fold } from './charge.ts';
-import { CpuState, type CounterHandle, type TaskHandle, type ThreadIdentity } from './cpu-state.ts';
+import type { CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';
+import { CpuThreads } from './cpu-threads.ts';
 import { INHERIT, counterWordOf, packedOf } from './counter.ts';
 import { closeThread, exitTask } from './exit.ts';
 import type { CounterReading } from './family.ts';
@@ -20,9 +20,7 @@ import {
   K_THREAD,
   NT_F64_STARTS,
   R_GENERATION,
-  T_PENDING,
   T_ROOT,
-  T_TAKEN,
   nameTotalF64,
   threadWord,
 } from './layout.ts';
@@ -40,19 +38,15 @@ import {
   DO_REFRESH,
   DO_RESET,
   type Request,
-  consumePending,
-  forwardPending,
-  performAll,
+  sendCredits,
   submit,
   submitInstall,
-  takenBy,
 } from './pending.ts';
 import type { Pmu } from './pmu.ts';
 import { FORMAT_GROUP, encodeReadFormat } from './read-format.ts';
 import { readCounter, readGroup } from './read.ts';
-import { reapThread } from './reap.ts';
 import type { Region } from './region.ts';
-import { deliver, sampleOf } from './sampling.ts';
+import { sampleOf } from './sampling.ts';
 import { rotate } from './schedule.ts';
 import { switchLate, switchTo } from './switch.ts';
 import { isLive, newTask, releaseTask, retainTask, taskWordOf } from './task.ts';
@@ -61,7 +55,7 @@ import { TaskperfError } from './errors.ts';
 /** Ids are a slot's generation and number; so many numbers fit under a generation. */
 const ID_GENERATION = 2 ** 32;
 
-export class Cpu extends CpuState {
+export class Cpu extends CpuThreads {
   /** Takes a thread slot and begins the thread's own task, which runs. @throws TaskperfError ENOSPC. */
   constructor(region: Region, pmu: Pmu, identity: ThreadIdentity) {
     super(region, pmu, identity);
@@ -79,8 +73,8 @@ export class Cpu extends CpuState {
 
   /** Starts a task with its parent's inheritable counters. 0 when a slab is full; that is counted in the header. */
   fork(parent: TaskHandle, name: number): TaskHandle {
-    this.#safepoint();
-    return this.#settled(forkTask(this, parent, name));
+    this.safepoint();
+    return this.settled(forkTask(this, parent, name));
   }
 
   /**
@@ -88,34 +82,35 @@ export class Cpu extends CpuState {
    * running.
    */
   exit(task: TaskHandle): void {
-    this.#safepoint();
+    this.safepoint();
     if (taskWordOf(this.region, task, K_THREAD) === this.index) exitTask(this, task);
     else if (isLive(this.region, task)) submit(this, taskRequest(DO_EXIT, task));
-    this.#settled();
+    if (this.i32[this.outboxAt] !== 0) sendCredits(this);
+    this.settled();
   }
 
   /** From now on the thread works for this task. Returns at once if it already does. */
   switchTo(task: TaskHandle): void {
     if (task === this.owner) return;
     if (this.i32[this.pendingAt] !== 0) {
-      consumePending(this);
-      this.#settled(); // a lazy switch tells nobody
+      this.consume();
+      this.settled(); // a lazy switch tells nobody
     }
     switchTo(this, task);
   }
 
   /** From now on the thread does late work in the name of `name`, charged to the living ancestor `task`. */
   switchLate(task: TaskHandle, name: number): void {
-    this.#safepoint();
+    this.safepoint();
     switchLate(this, task, name);
-    this.#settled();
+    this.settled();
   }
 
   /** Books everything up to now without a switch. */
   fold(): void {
-    this.#safepoint();
+    this.safepoint();
     fold(this);
-    this.#settled();
+    this.settled();
   }
 
   /**
@@ -123,18 +118,22 @@ export class Cpu extends CpuState {
    * or sampling counters. If groups are waiting for a slot the next one is first in turn; throttled counters go on.
    */
   tick(): void {
-    this.#safepoint();
+    this.safepoint();
     beginChange(this);
     charge(this);
     this.ticks = (this.ticks + 1) | 0;
     rotate(this);
     endChange(this);
-    this.#settled();
+    this.settled();
   }
 
   /** Tells apart the tasks that use one slot one after the other. */
   generationOf(task: TaskHandle): number {
     return taskWordOf(this.region, task, K_GENERATION);
+  }
+
+  nameOf(task: TaskHandle): number {
+    return taskWordOf(this.region, task, K_NAME);
   }
 
   /** Tells apart the counters that use one slot one after the other. */
@@ -168,12 +167,12 @@ export class Cpu extends CpuState {
    * @throws TaskperfError ESRCH (dead task), ENOENT (event not counted here), EINVAL, EBADF (group), ENOSPC.
    */
   openCounter(attributes: CounterAttributes): CounterHandle {
-    this.#safepoint();
-    if (attributes.thread === true) return this.#settled(openOnThread(this, attributes));
+    this.safepoint();
+    if (attributes.thread === true) return this.settled(openOnThread(this, attributes));
     const task = attributes.task ?? this.current;
     const counter = prepareOnTask(this, task, attributes);
     submitInstall(this, counter, task);
-    return this.#settled(counter);
+    return this.settled(counter);
   }
 
   /**
@@ -182,7 +181,7 @@ export class Cpu extends CpuState {
    */
   read(counter: CounterHandle): CounterReading {
     this.#requireOpen(counter);
-    return this.#settled(readCounter(this, counter));
+    return this.settled(readCounter(this, counter));
   }
 
   /**
@@ -191,7 +190,7 @@ export class Cpu extends CpuState {
    */
   readGroup(counter: CounterHandle): CounterReading[] {
     this.#requireOpen(counter);
-    return this.#settled(readGroup(this, counter));
+    return this.settled(readGroup(this, counter));
   }
 
   /**
@@ -205,7 +204,7 @@ export class Cpu extends CpuState {
     const handles = isGroup ? membersOf(this.region, counter) : [counter];
     const members = readings.map((reading, i) => ({ reading, id: this.idOf(handles[i]!) }));
     const isEnd = readings[0]?.eof === true;
-    return this.#settled(encodeReadFormat(isEnd ? [] : members, bits));
+    return this.settled(encodeReadFormat(isEnd ? [] : members, bits));
   }
 
   /**
@@ -255,7 +254,7 @@ export class Cpu extends CpuState {
       throw new TaskperfError('EINVAL', message, counter);
     }
     submit(this, { kind: DO_REFRESH, counter, generation, task: 0, group: false, value: count });
-    this.#settled();
+    this.settled();
   }
 
   /**
@@ -266,7 +265,7 @@ export class Cpu extends CpuState {
     const generation = this.#requireSampling(counter);
     checkPeriod(period);
     submit(this, { kind: DO_PERIOD, counter, generation, task: 0, group: false, value: period });
-    this.#settled();
+    this.settled();
   }
 
   /** Ends the counter, its children's too. @throws TaskperfError EBADF. */
@@ -276,43 +275,22 @@ export class Cpu extends CpuState {
 
   /** Lets every group attached to the task count (prctl). Nothing happens for a dead task. */
   enableCounters(task: TaskHandle): void {
-    this.#safepoint();
+    this.safepoint();
     if (isLive(this.region, task)) submit(this, taskRequest(DO_ENABLE_TASK, task));
-    this.#settled();
+    this.settled();
   }
 
   /** Stops every group attached to the task (prctl). */
   disableCounters(task: TaskHandle): void {
-    this.#safepoint();
+    this.safepoint();
     if (isLive(this.region, task)) submit(this, taskRequest(DO_DISABLE_TASK, task));
-    this.#settled();
-  }
-
-  /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
-  shutdown(): void {
-    this.#safepoint();
-    closeThread(this);
-    forwardPending(this, this.index);
-  }
-
-  /** Ends what a dead thread left behind. For the first thread only, once it is known that the other is gone. */
-  reap(thread: number): void {
-    this.#safepoint();
-    const at = threadWord(this.region.layout, thread);
-    // The note passes on before the slot can be another thread's, so that nothing performs it a second time.
-    const own = threadWord(this.region.layout, this.index) + T_TAKEN;
-    this.i32[own] = takenBy(this, thread);
-    this.i32[at + T_TAKEN] = 0;
-    reapThread(this, thread);
-    performAll(this, this.i32[own]!, own);
-    consumePending(this, at + T_PENDING);
-    this.#settled();
+    this.settled();
   }
 
   #operate(kind: number, counter: CounterHandle, group: boolean): void {
     const generation = this.#requireOpen(counter);
     submit(this, { kind, counter, generation, task: 0, group });
-    this.#settled();
+    this.settled();
   }
 
   #requireSampling(counter: CounterHandle): number {
@@ -323,20 +301,10 @@ export class Cpu extends CpuState {
 
   /** The generation of the open counter, for a request: read first, since closed in between the slot is another's. */
   #requireOpen(counter: CounterHandle): number {
-    this.#safepoint();
+    this.safepoint();
     const generation = this.generationOfCounter(counter);
     requireCounter(this, counter);
     return generation;
-  }
-
-  #safepoint(): void {
-    if (this.i32[this.pendingAt] !== 0) consumePending(this);
-  }
-
-  /** The books are closed: the host may hear of overflows. */
-  #settled<T>(result?: T): T {
-    if (this.overflowed) deliver(this);
-    return result as T;
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from './counter.ts';
 import type { ContextHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { foldChild } from './family.ts';
+import { ship } from './job.ts';
 import {
   C_ACTIVE,
   C_COUNT,
@@ -44,6 +45,7 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
+import { K_ORIGIN } from './outside.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
 import { endsWaitForStart, vacateSlots } from './schedule.ts';
 import { leaveFreeLists } from './slab.ts';
@@ -58,11 +60,13 @@ export function exitTask(s: CpuState, task: TaskHandle): void {
   if (!isLive(s.region, task)) return;
   // The thread's own task was not started by anyone: its time is in the thread's lines, not among the exits.
   const isRecorded = taskWordOf(s.region, task, K_PARENT) !== 0;
+  const origin = taskWordOf(s.region, task, K_ORIGIN);
   s.i32[s.seqAt]!++;
   charge(s);
   if (task === s.current) leaveThread(s, task);
   const context = entombTask(s, task);
-  if (context > 0) detachContext(s, task, context, isRecorded);
+  if (origin !== 0 && context > 0) ship(s, task, context, s.index);
+  if (context > 0) detachContext(s, task, context, isRecorded && origin <= 0);
   s.f64[threadF64(s.region.layout, s.index) + T_F64_EXITS]! += 1;
   buryTask(s, task);
   s.i32[s.seqAt]!++;
@@ -125,7 +129,7 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
   const { region, i32 } = s;
   const at = region.contextW + (context << 4);
   const home = taskWordOf(region, task, K_THREAD);
-  const event = isRecorded ? beginExit(s, task, context) : null;
+  const event = isRecorded ? beginExit(s, task, context, s.index) : null;
   let references = 1; // the task's
   let first = 0;
   let last = 0;

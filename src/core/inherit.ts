@@ -50,11 +50,15 @@ import {
   R_PARENT,
   nameTotalF64,
 } from './layout.ts';
+import { K_ORIGIN } from './outside.ts';
 import type { Region } from './region.ts';
 import { disableSpent } from './sampling.ts';
 import { waitForStart } from './schedule.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
-import { buryTask, entombTask, isLive, liveAncestor, newTask, taskWordOf } from './task.ts';
+import { buryTask, entombTask, isLive, liveAncestor, newTask, retainTask, taskWordOf } from './task.ts';
+
+/** More counters than anybody opens on one task. */
+const CHAIN_MAX = 1000;
 
 /**
  * Starts a task. A dead parent is stood in for by its nearest living ancestor. A parent on another thread hands on no
@@ -73,9 +77,32 @@ export function forkTask(s: CpuState, parent: TaskHandle, name: number): TaskHan
     buryTask(s, task);
     return 0;
   }
-  if (isOurs) countFork(s, from, context);
+  if (isOurs) {
+    countFork(s, from, context);
+    const origin = taskWordOf(s.region, from, K_ORIGIN);
+    if (origin !== 0) followOrigin(s, task, Math.abs(origin));
+  }
   s.f64[nameTotalF64(s.region.layout, s.index, name) + NT_F64_STARTS]! += 1;
   return task;
+}
+
+/** What a job starts is a task of its own, with a row of its own; what it costs is its origin's family's, too. */
+function followOrigin(s: CpuState, task: TaskHandle, origin: TaskHandle): void {
+  retainTask(s.region, origin);
+  s.i32[s.region.taskW + (task << 4) + K_ORIGIN] = -origin;
+}
+
+/** Of any thread's task: the chain may change while it is looked at, so it is followed only so far. */
+export function inheritableEvents(region: Region, task: TaskHandle): number[] {
+  const context = taskWordOf(region, task, K_CONTEXT);
+  const events = new Set<number>();
+  let left = CHAIN_MAX;
+  for (let c = context > 0 ? contextWordOf(region, context, C_FIRST) : 0; c !== 0 && left > 0; left--) {
+    const packed = packedOf(region, c);
+    if ((packed & INHERIT) !== 0) events.add(packed & EVENT_MASK);
+    c = counterWordOf(region, c, R_NEXT);
+  }
+  return [...events];
 }
 
 function countFork(s: CpuState, parent: TaskHandle, context: ContextHandle): void {

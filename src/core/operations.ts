@@ -3,7 +3,7 @@
  * (I39), and for a group on each of its members.
  */
 import { beginChange, charge, endChange } from './charge.ts';
-import { chainDel, contextWordOf, listDel, putContext, unclone } from './context.ts';
+import { chainDel, contextWordOf, listDel, putContext, unclone, unpinContext } from './context.ts';
 import {
   CHAINED,
   IDLE,
@@ -20,6 +20,7 @@ import {
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { clearFamilyCount, firstChild, nextChild, unlinkChild } from './family.ts';
+import { isUnderWay, leaves, openerOf } from './foreign.ts';
 import { leaderOf, nextMember, promoteSiblings, refreshFrom, refreshGate } from './group.ts';
 import {
   C_FIRST,
@@ -78,8 +79,13 @@ export function closeCounter(s: CpuState, counter: CounterHandle): void {
     putContext(s, context);
   }
   forgetOverflows(s, counter);
+  const packed = packedOf(region, counter);
+  if (isUnderWay(packed)) unpinContext(region, counterWordOf(region, counter, R_CONTEXT));
+  leaves(s, packed);
   const context = removeCounter(s, counter);
-  freeCounter(s, counter, contextWordOf(region, context, C_THREAD));
+  const opener = openerOf(packed); // it was made of that thread's slots
+  const home = opener === 0 ? contextWordOf(region, context, C_THREAD) : opener - 1;
+  freeCounter(s, counter, home);
   putContext(s, context);
   endChange(s);
 }

@@ -39,10 +39,27 @@ export const H_F64_SESSION_START: number = 51; // byte 408
 export const H_F64_NAMESPACE: number = 52;
 /** The same of the tool. */
 export const H_F64_SESSION_NAMESPACE: number = 53;
+/** UTF-8, zero-terminated: what the process runs, "server.mjs", "server.mjs worker 2". */
+export const H_BYTE_SCRIPT: number = 432;
+export const H_BYTE_SCRIPT_SIZE: number = 80;
 
 export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
 export const CONTROL_DETACH: number = 1;
+
+// ---- task, and the operation DO_CREDIT (job.ts) ----------------------------------------------------------------------
+/** The task of another thread that this one works for, a reference is held: + for a job, − for what a job has started. */
+export const K_ORIGIN: number = 14;
+export const O_F64_ENABLED: number = 5;
+export const O_F64_RUNNING: number = 6;
+
+// ---- thread ---------------------------------------------------------------------------------------------------------
+/** T_STATE while somebody takes the slot: T_ID and T_TID are not the new thread's yet. */
+export const THREAD_STARTING: number = 3;
+/** Operations that the thread has written and not sent yet, linked by R_NEXT: for its reaper. */
+export const T_OUTBOX: number = 18;
+/** The task that the thread keeps in its slot for the length of an operation, by a reference: for its reaper. */
+export const T_HELD: number = 19;
 
 // ---- thread: what the native boundaries tell, f64 relative to T_F64_NATIVE (native/boundary.h) ------------------------
 /** CLOCK_MONOTONIC of the last reading. */
@@ -87,6 +104,7 @@ assert(
   H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_F64_SESSION_START * 8,
   'the owner ends before the identity of the tool',
 );
-assert((H_F64_SESSION_NAMESPACE + 1) * 8 <= H_BYTE_MESSAGE, 'the identities end before the message');
+assert((H_F64_SESSION_NAMESPACE + 1) * 8 <= H_BYTE_SCRIPT, 'the identities end before the script');
+assert(H_BYTE_SCRIPT + H_BYTE_SCRIPT_SIZE <= H_BYTE_MESSAGE, 'the script ends before the message');
 assert(T_BYTE_SWITCHES + T_BYTE_SWITCHES_SIZE <= T_BYTE_BLOCKAGES, 'the areas of a thread do not overlap');
 assert(T_BYTE_BEHIND + T_BYTE_BEHIND_SIZE === THREAD_BYTES, 'a thread slot is full');

@@ -33,12 +33,16 @@ import {
   R_LEADER,
   R_NEXT,
   THREAD_LIVE,
+  T_ID,
   T_PENDING,
   T_STATE,
   T_TAKEN,
   threadWord,
 } from './layout.ts';
+import { T_HELD, T_OUTBOX } from './outside.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
+import { arrives, noteOpener, openedBy, openerOf } from './foreign.ts';
+import { DO_CREDIT, creditIn, receive } from './job.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
 import { isLive, releaseTask, retainTask, taskWordOf } from './task.ts';
@@ -53,6 +57,8 @@ export const DO_DISABLE_TASK: number = 7;
 export const DO_EXIT: number = 8;
 export const DO_REFRESH: number = 9;
 export const DO_PERIOD: number = 10;
+// 11 is DO_CREDIT (job.ts).
+export const DO_REAP: number = 12;
 
 /** What to do with which counter or task. */
 export interface Request {
@@ -81,10 +87,12 @@ export function submit(s: CpuState, request: Request): void {
 export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const context = counterWordOf(s.region, counter, R_CONTEXT);
   pinContext(s.region, context);
+  if (contextWordOf(s.region, context, C_THREAD) !== s.index) noteOpener(s, counter, s.index + 1);
   try {
     const generation = counterWordOf(s.region, counter, R_GENERATION);
     submit(s, { kind: DO_INSTALL, counter, generation, task, group: false });
   } catch (error) {
+    noteOpener(s, counter, 0);
     unpinContext(s.region, context);
     closeCounter(s, counter);
     throw error;
@@ -129,6 +137,13 @@ export function performAll(s: CpuState, newest: number, headAt: number): void {
 function performSlot(s: CpuState, slot: number): void {
   const { region, i32 } = s;
   const at = region.counterW + (slot << 4);
+  if (i32[at + O_KIND] === DO_CREDIT) {
+    const credit = creditIn(s, slot);
+    freeCounterSlot(s, slot, i32[at + O_SENDER]!);
+    receive(s, credit);
+    releaseTask(s, credit.task);
+    return;
+  }
   const task = i32[at + O_TASK]!;
   const counter = i32[at + O_TARGET]!;
   const generation = i32[at + O_GENERATION]!;
@@ -161,12 +176,64 @@ export function forwardPending(s: CpuState, thread: number): void {
   push(s, heir, { first: newest, last: oldest });
 }
 
+/** Sends what is in the outbox: what jobs have cost, one exchange for all that one of them has shipped. */
+export function sendCredits(s: CpuState): void {
+  const { region, i32 } = s;
+  while (i32[s.outboxAt] !== 0) {
+    let first = i32[s.outboxAt]!;
+    i32[s.outboxAt] = 0; // before it is sent: it must not be sent again by whoever reaps this thread
+    while (first !== 0) {
+      const task = counterWordOf(region, first, O_TASK);
+      let last = first;
+      let next = counterWordOf(region, last, R_NEXT);
+      for (
+        ;
+        next !== 0 && counterWordOf(region, next, O_TASK) === task;
+        next = counterWordOf(region, last, R_NEXT)
+      )
+        last = next;
+      const owner = responsible(s, { kind: DO_CREDIT, counter: 0, generation: 0, task, group: false });
+      push(s, owner, { first, last });
+      if (owner === s.index) consumePending(s);
+      first = next;
+    }
+  }
+}
+
+/** What a dead thread was about to send, and the task that it held. */
+export function takeOver(s: CpuState, thread: number): void {
+  const { region, i32 } = s;
+  const at = threadWord(region.layout, thread);
+  const first = i32[at + T_OUTBOX]!;
+  const held = i32[at + T_HELD]!;
+  i32[at + T_OUTBOX] = 0;
+  i32[at + T_HELD] = 0;
+  if (held !== 0) releaseTask(s, held);
+  if (first === 0) return;
+  let last = first;
+  for (let next = first; next !== 0; next = counterWordOf(region, next, R_NEXT)) last = next;
+  setCounterWord(region, last, R_NEXT, i32[s.outboxAt]!);
+  i32[s.outboxAt] = first;
+}
+
 /** Puts a chain of requests on a thread's stack. */
 function push(s: CpuState, owner: number, chain: { readonly first: number; readonly last: number }): void {
   const { region, i32 } = s;
   const at = threadWord(region.layout, owner);
   pushSlot(i32, at + T_PENDING, region.counterW + (chain.last << 4) + R_NEXT, chain.first);
   if (Atomics.load(i32, at + T_STATE) !== THREAD_LIVE) forwardPending(s, owner);
+}
+
+/** Tells the thread that reaps the dead of one. Nothing happens if that is gone, too: the process ends. */
+export function reportDeath(s: CpuState, thread: number): void {
+  const generation = s.i32[threadWord(s.region.layout, thread) + T_ID]!;
+  const request = { kind: DO_REAP, counter: 0, generation, task: 0, group: false, value: thread };
+  const reaper = responsibleForDead(s);
+  if (reaper !== s.index) send(s, request, reaper);
+}
+
+function isThread(s: CpuState, thread: number, id: number): boolean {
+  return s.i32[threadWord(s.region.layout, thread) + T_ID] === id;
 }
 
 /** The thread that may change the target, as of now. */
@@ -205,15 +272,21 @@ function send(s: CpuState, request: Request, owner: number): void {
 }
 
 function perform(s: CpuState, request: Request): void {
-  const { kind, counter, task, group, value = 0 } = request;
+  const { kind, task, value = 0 } = request;
+  if (kind === DO_ENABLE_TASK) enableTask(s, task);
+  else if (kind === DO_DISABLE_TASK) disableTask(s, task);
+  else if (kind === DO_EXIT) exitTask(s, task);
+  else if (kind === DO_REAP) {
+    if (isThread(s, value, request.generation)) s.dead.push(value);
+  } else performOnCounter(s, request);
+}
+
+function performOnCounter(s: CpuState, { kind, counter, task, group, value = 0 }: Request): void {
   if (kind === DO_INSTALL) install(s, counter, task);
   else if (kind === DO_ENABLE) operate(s, counter, 'enable', group);
   else if (kind === DO_DISABLE) operate(s, counter, 'disable', group);
   else if (kind === DO_RESET) operate(s, counter, 'reset', group);
   else if (kind === DO_CLOSE) closeCounter(s, counter);
-  else if (kind === DO_ENABLE_TASK) enableTask(s, task);
-  else if (kind === DO_DISABLE_TASK) disableTask(s, task);
-  else if (kind === DO_EXIT) exitTask(s, task);
   else if (kind === DO_REFRESH) refreshLimit(s, counter, value);
   else if (kind === DO_PERIOD) changePeriod(s, counter, value);
 }
@@ -222,12 +295,16 @@ function perform(s: CpuState, request: Request): void {
 function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const { region } = s;
   const context = counterWordOf(region, counter, R_CONTEXT);
+  // Not under way any more, and not there yet: whoever reaps us here must not unpin it again.
+  const opener = openerOf(packedOf(region, counter));
+  noteOpener(s, counter, 0);
   unpinContext(region, context);
   if (!isLive(region, task)) {
     setState(region, counter, STATE_EXIT);
     setPacked(region, counter, packedOf(region, counter) & ~ON_START); // there is none, and no pin for it
     // It is on no chain, by which it would learn that its leader is closed and the slot another's (H34).
     setCounterWord(region, counter, R_LEADER, counter);
+    noteOpener(s, counter, opener);
     return;
   }
   if (taskWordOf(region, task, K_CONTEXT) !== context) {
@@ -235,4 +312,19 @@ function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
     putContext(s, context);
   }
   installCounter(s, counter);
+  noteOpener(s, counter, opener);
+  arrives(s, counter);
+}
+
+/** The thread is gone: what it had opened on tasks of others is closed. */
+export function closeOpened(s: CpuState, thread: number): void {
+  for (const counter of openedBy(s.region, thread)) {
+    const generation = counterWordOf(s.region, counter, R_GENERATION);
+    if (openerOf(packedOf(s.region, counter)) !== thread + 1) continue; // closed since, and another's
+    try {
+      submit(s, { kind: DO_CLOSE, counter, generation, task: 0, group: false });
+    } catch (error) {
+      if (!(error instanceof TaskperfError)) throw error; // no room for the request: it stays open, and the loss is counted
+    }
+  }
 }

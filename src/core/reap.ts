@@ -27,7 +27,9 @@ import {
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { releaseThread } from './exit.ts';
+import { EVENTS } from './events.ts';
 import { addToFamily } from './family.ts';
+import { ship } from './job.ts';
 import {
   C_ACTIVE,
   C_COUNT,
@@ -40,15 +42,18 @@ import {
   C_STAT,
   C_TASK,
   C_THREAD,
+  EVENT_LINES,
   F_FIRST_CHILD,
   H_CONTEXTS_USED,
   H_COUNTERS_USED,
   H_LOST_SLICES,
+  H_NAMES_USED,
   H_TASKS_USED,
   K_CONTEXT,
   K_PARENT,
   K_STATE,
   K_THREAD,
+  NT_F64_SUM,
   R_CONTEXT,
   R_FAMILY,
   R_LEADER,
@@ -59,11 +64,19 @@ import {
   THREAD_LIVE,
   TOMBSTONE,
   T_F64_EXITS,
+  T_F64_IDLE,
+  T_F64_LATE,
+  T_F64_LOOP,
+  T_F64_TASKS,
+  T_F64_TOTAL,
+  T_F64_UNATTRIBUTED,
   T_SEQ,
   T_STATE,
+  nameTotalF64,
   threadF64,
   threadWord,
 } from './layout.ts';
+import { K_ORIGIN } from './outside.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
 import { endsWaitForStart } from './schedule.ts';
 import { buryTask, taskWordOf } from './task.ts';
@@ -85,14 +98,19 @@ export function reapThread(s: CpuState, thread: number): void {
   if (thread === s.index || i32[at + T_STATE] !== THREAD_LIVE) return;
   Atomics.add(i32, H_LOST_SLICES, 1);
   fold(s);
+  const wasChanging = (i32[at + T_SEQ]! & 1) !== 0;
   i32[at + T_SEQ]! |= 1; // odd: readers wait for the whole
   const estate: Estate = { thread, tasks: [], contexts: new Map(), chains: new Map() };
   entombTasks(s, estate);
   collectChains(s, estate);
   for (const [context, { task }] of estate.contexts) {
-    relink(s, context, estate.chains.get(context) ?? []);
-    if (taskWordOf(region, task, K_PARENT) !== 0) record(s, task, context, estate.chains.get(context) ?? []);
+    const chain = estate.chains.get(context) ?? [];
+    relink(s, context, chain);
+    const origin = taskWordOf(region, task, K_ORIGIN);
+    if (origin !== 0) ship(s, task, context, thread);
+    if (origin <= 0 && taskWordOf(region, task, K_PARENT) !== 0) record(s, estate, context, chain);
   }
+  if (wasChanging) settleBooks(s, thread);
   for (const [context, chain] of estate.chains) settleContext(s, estate, context, chain);
   settleCounters(s, estate);
   for (const [context, { references }] of estate.contexts) {
@@ -108,15 +126,33 @@ export function reapThread(s: CpuState, thread: number): void {
   releaseThread(s, thread); // ends the change, too
 }
 
-function record(
-  s: CpuState,
-  task: TaskHandle,
-  context: ContextHandle,
-  chain: readonly CounterHandle[],
-): void {
-  const event = beginExit(s, task, context);
+/** In the ring and the totals of the dead: what was used there is booked there. */
+function record(s: CpuState, estate: Estate, context: ContextHandle, chain: readonly CounterHandle[]): void {
+  const { task } = estate.contexts.get(context)!;
+  const event = beginExit(s, task, context, estate.thread);
   for (const counter of chain) recordValue(s, event, counter);
   commitExit(s, event);
+}
+
+/**
+ * The thread died within a change: part of a slice, or of an exit, is in its total and in no row. That is nobody's from now
+ * on, so that the books of the thread balance. Once all of its tasks are recorded they are all in the names' totals.
+ */
+function settleBooks(s: CpuState, thread: number): void {
+  const { f64, i32 } = s;
+  const { layout } = s.region;
+  const at = threadF64(layout, thread);
+  const names = Math.min(Atomics.load(i32, H_NAMES_USED), layout.names);
+  for (let event = 0; event < EVENT_LINES; event++) {
+    if (EVENTS[event]?.additive === false) continue;
+    let tasks = 0;
+    for (let name = 0; name < names; name++)
+      tasks += f64[nameTotalF64(layout, thread, name) + NT_F64_SUM + event]!;
+    const others =
+      f64[at + T_F64_LATE + event]! + f64[at + T_F64_LOOP + event]! + f64[at + T_F64_IDLE + event]!;
+    f64[at + T_F64_TASKS + event] = tasks;
+    f64[at + T_F64_UNATTRIBUTED + event] = f64[at + T_F64_TOTAL + event]! - others - tasks;
+  }
 }
 
 function entombTasks(s: CpuState, estate: Estate): void {

@@ -31,6 +31,8 @@ import {
 
 /** An exit event on its way into the ring. One object a thread, used again: exits are frequent. */
 export interface ExitEvent {
+  /** Whose ring it is. */
+  thread: number;
   head: number;
   /** Word index of the ring slot, double index of its values, and of the sums of the task's name. */
   word: number;
@@ -40,13 +42,13 @@ export interface ExitEvent {
   seen: number;
 }
 
-/** Starts an event for the task of this context; `recordValue` for each of its counters and `commitExit` follow. */
-export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle): ExitEvent {
+/** Starts an event for the task of this context, a task of `thread`; `recordValue` for each of its counters and `commitExit` follow. */
+export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle, thread: number): ExitEvent {
   const { region, i32, f64, exitEvent } = s;
   const { layout } = region;
-  const head = f64[threadF64(layout, s.index) + T_F64_RING_HEAD]!;
+  const head = f64[threadF64(layout, thread) + T_F64_RING_HEAD]!;
   const slot = head & (layout.ring - 1);
-  const w = ringWord(layout, s.index, slot);
+  const w = ringWord(layout, thread, slot);
   const f = w >>> 1;
   const name = i32[region.taskW + (task << 4) + K_NAME]!;
   i32[w + E_SEQUENCE] = 0;
@@ -61,8 +63,9 @@ export function beginExit(s: CpuState, task: TaskHandle, context: ContextHandle)
   f64[f + E_F64_RUNNING] = first === 0 ? 0 : runningOf(region, first);
   // Nobody looks at lines that no counter of this thread can have.
   for (let line = 0; line < s.linesEnd; line++) f64[f + E_F64_VALUES + line] = 0;
-  const totals = nameTotalF64(layout, s.index, name);
+  const totals = nameTotalF64(layout, thread, name);
   f64[totals + NT_F64_EXITS]! += 1;
+  exitEvent.thread = thread;
   exitEvent.head = head;
   exitEvent.word = w;
   exitEvent.values = f + E_F64_VALUES;
@@ -86,5 +89,5 @@ export function recordValue(s: CpuState, event: ExitEvent, counter: CounterHandl
 /** From here on the event can be read. */
 export function commitExit(s: CpuState, event: ExitEvent): void {
   Atomics.store(s.i32, event.word + E_SEQUENCE, (event.head + 1) & 0x7fffffff);
-  s.f64[threadF64(s.region.layout, s.index) + T_F64_RING_HEAD] = event.head + 1;
+  s.f64[threadF64(s.region.layout, event.thread) + T_F64_RING_HEAD] = event.head + 1;
 }

@@ -59,7 +59,8 @@ export function giveSlot(
   const { region, index: thread } = from;
   const { i32, layout } = region;
   const link = linkWord(region, kind, slot);
-  if (home === thread || i32[threadWord(layout, home) + T_STATE] !== THREAD_LIVE) {
+  // Of a thread that is gone, too: else the slots of many would gather with the one that buries them.
+  if (home === thread) {
     const free = threadWord(layout, thread) + T_FREE_TASK + kind;
     i32[link] = i32[free]!;
     i32[free] = slot;

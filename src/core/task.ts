@@ -23,6 +23,7 @@ import {
   TASK_LIVE,
   TOMBSTONE,
 } from './layout.ts';
+import { K_ORIGIN } from './outside.ts';
 import type { Region } from './region.ts';
 import { KIND_TASK, giveSlot, takeSlot } from './slab.ts';
 
@@ -36,6 +37,7 @@ export function newTask(s: CpuState, parent: TaskHandle, name: number): TaskHand
   i32[at + K_PARENT] = parent;
   i32[at + K_NAME] = name;
   i32[at + K_THREAD] = s.index;
+  i32[at + K_ORIGIN] = 0;
   i32[at + K_REFS] = 1;
   const f = region.taskF + (task << 3);
   f64[f + K_F64_START] = s.now;
@@ -66,12 +68,38 @@ export function buryTask(s: CpuState, task: TaskHandle): void {
   s.i32[at + K_STATE] = TASK_EXITED;
   // Else a chain of tasks, each started by the one before it, would keep all of their slots for ever.
   skipDeadParent(s, task);
+  const origin = s.i32[at + K_ORIGIN]!;
+  if (origin !== 0) releaseTask(s, Math.abs(origin));
   releaseTask(s, task);
 }
 
 export function retainTask(region: Region, task: TaskHandle): void {
   const before = Atomics.add(region.i32, region.taskW + (task << 4) + K_REFS, 1);
   assert(before > 0, 'a task is retained by somebody who can see it');
+}
+
+/**
+ * A reference for a caller that knows the task only by what somebody has told it, until `letGo`: false if the slot is free
+ * or another's by now. One at a time.
+ */
+export function retainIf(s: CpuState, task: TaskHandle, generation: number): boolean {
+  const at = s.region.taskW + (task << 4);
+  for (;;) {
+    const refs = Atomics.load(s.i32, at + K_REFS);
+    if (refs <= 0) return false;
+    if (Atomics.compareExchange(s.i32, at + K_REFS, refs, refs + 1) === refs) break;
+  }
+  s.i32[s.heldAt] = task; // whoever reaps this thread lets go of it
+  if (Atomics.load(s.i32, at + K_GENERATION) === generation) return true;
+  letGo(s);
+  return false;
+}
+
+/** Drops the reference of `retainIf`. */
+export function letGo(s: CpuState): void {
+  const task = s.i32[s.heldAt]!;
+  s.i32[s.heldAt] = 0;
+  releaseTask(s, task);
 }
 
 /** Frees the slot with the last reference, and then the parent's reference likewise. */

@@ -52,8 +52,8 @@ export const ROWS: readonly Row[] = [
     'thread-start',
     'cpu-state',
     'a thread slot is taken by load and store',
-    'if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_LIVE) !== from)\n                continue;',
-    'if (Atomics.load(i32, at + T_STATE) !== from)\n                continue;\n            Atomics.store(i32, at + T_STATE, THREAD_LIVE);',
+    'if (Atomics.compareExchange(i32, at + T_STATE, from, THREAD_STARTING) !== from)\n                continue;',
+    'if (Atomics.load(i32, at + T_STATE) !== from)\n                continue;\n            Atomics.store(i32, at + T_STATE, THREAD_STARTING);',
   ],
   [
     'threads-used-by-store',
@@ -245,7 +245,7 @@ export const ROWS: readonly Row[] = [
   [
     'end-not-forwarded',
     'end-close',
-    'cpu',
+    'cpu-threads',
     'an ending thread does not hand on what was asked of it at the last moment',
     'forwardPending(this, this.index);',
     '',

@@ -1,6 +1,7 @@
 /**
  * Cores broken on purpose, each by one idea. Each is caught by the scenario it names, or the tests fail.
  */
+import { THREAD_ROWS } from './mutant-rows-threads.ts';
 import { ROWS } from './mutant-rows.ts';
 import type { Mutant } from './mutate.ts';
 
@@ -93,11 +94,13 @@ const MANIFOLD: readonly Mutant[] = [
   },
 ];
 
-const SINGLE: readonly Mutant[] = ROWS.map(([name, scenario, module, title, find, replace]) => ({
-  name,
-  scenario,
-  title,
-  edits: [{ module: `core/${module}.js`, find, replace }],
-}));
+const SINGLE: readonly Mutant[] = [...ROWS, ...THREAD_ROWS].map(
+  ([name, scenario, module, title, find, replace]) => ({
+    name,
+    scenario,
+    title,
+    edits: [{ module: `core/${module}.js`, find, replace }],
+  }),
+);
 
 export const MUTANTS: readonly Mutant[] = [...SINGLE, ...MANIFOLD];

@@ -47,6 +47,7 @@ import {
   T_REMOTE_TASK,
   threadWord,
 } from '../core/layout.ts';
+import { K_ORIGIN } from '../core/outside.ts';
 import { DO_INSTALL } from '../core/pending.ts';
 import type { Region } from '../core/region.ts';
 import { claim } from './scenario.ts';
@@ -147,6 +148,7 @@ class Inspection {
       this.#place(0, task, 'tasks in use');
       if (state === TASK_LIVE) refs[task]!++;
       refs[this.#word(0, task, K_PARENT)]!++;
+      if (this.#word(0, task, K_STATE) === TASK_LIVE) refs[Math.abs(this.#word(0, task, K_ORIGIN))]!++;
       this.#taskContext(task, state);
     }
     for (const operation of this.#operations) refs[this.#word(2, operation, O_TASK)]!++;

@@ -73,6 +73,8 @@ export const V8_LACKS_EXTERNAL: number = 4;
 /** native/addon.c. Failures of the system are errno numbers, never exceptions. */
 export interface Addon {
   map(path: string, bytes: number, create: boolean): ArrayBuffer | number;
+  /** Memory that all threads of this process see, zeroed by the first call. */
+  share(bytes: number): ArrayBuffer | number;
   reserve(path: string, offset: number, bytes: number): number;
   /** Starts this thread's clock on its slot. 0, or an errno: preemption is not seen, the CPU clock is estimated. */
   open(buffer: ArrayBufferLike, byteOffset: number): number;

@@ -4,16 +4,20 @@
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 import { LAYOUT_VERSION, TaskperfError } from '../core/index.ts';
+import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import type { Addon } from './addon.ts';
 import { ProcessRegion } from './process-region.ts';
 import { Thread } from './thread.ts';
+import { WorkerTasks, hasParent } from './worker-tasks.ts';
 
 export interface AttachOptions {
   readonly addon: Addon | null;
   readonly directory: string | null;
   readonly session: number;
   readonly name: string;
+  /** The task that started this process. */
+  readonly owner?: Owner | null;
 }
 
 const REGISTRY = Symbol.for('taskperf.thread');
@@ -34,8 +38,8 @@ export function attachThread(options: AttachOptions): Thread {
       entry.version,
     );
   }
-  const memory = new ProcessRegion(options);
-  const thread = new Thread(memory, { threadId, name: options.name });
+  const { memory, thread } = makeThread(options);
+  if (memory.region.layout.threads > 1) thread.whileCounting(new WorkerTasks(thread));
   Object.defineProperty(globalThis, REGISTRY, {
     value: { version: LAYOUT_VERSION, thread },
     configurable: true,
@@ -49,12 +53,30 @@ export function attachThread(options: AttachOptions): Thread {
   return thread;
 }
 
+function makeThread(options: AttachOptions): { memory: ProcessRegion; thread: Thread } {
+  const identity = { threadId, name: options.name };
+  const memory = new ProcessRegion(options);
+  try {
+    return { memory, thread: new Thread(memory, identity) };
+  } catch (error) {
+    const isFull = error instanceof TaskperfError && error.code === 'ENOSPC';
+    if (!isFull || options.directory !== null) throw error;
+    const alone = new ProcessRegion({ ...options, isAlone: true });
+    return { memory: alone, thread: new Thread(alone, identity) };
+  }
+}
+
 /** For the library: the thread as it is, or one that nobody outside looks at. */
 export function currentThread(): Thread {
-  return attachThread({
+  const registry = globalThis as { [REGISTRY]?: Entry };
+  if (registry[REGISTRY] !== undefined) return registry[REGISTRY].thread;
+  const thread = attachThread({
     addon: loadAddon(),
     directory: null,
     session: 0,
     name: isMainThread ? 'main' : `worker ${threadId}`,
   });
+  // A task of another thread, which counts, has started this worker: it counts as long as it lives.
+  if (hasParent(thread)) thread.count();
+  return thread;
 }

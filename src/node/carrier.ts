@@ -42,3 +42,9 @@ export interface Carrier {
   /** Makes the rest of the present callback, and all that follows from it, the task's. */
   enter(task: Task): void;
 }
+
+/** What is installed while something is counted. */
+export interface Companion {
+  install(): void;
+  uninstall(): void;
+}

@@ -64,6 +64,11 @@ export class JsSources {
     return null; // there are no groups of the kernel that could fail
   }
 
+  /** Without the addon no other thread counts in this region. */
+  offer(event: ResolvedEvent): Counted {
+    return this.find(event) ?? { line: -1, errno: constants.errno.ENOSYS };
+  }
+
   /** Undefined for what was never asked for. */
   find(event: ResolvedEvent): Counted | undefined {
     if (event.source.kind === 'fixed') return undefined;

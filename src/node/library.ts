@@ -14,7 +14,8 @@ import type { CounterAttributes, EventInfo } from '../core/index.ts';
 import { currentThread } from './attach.ts';
 import type { ResolvedEvent } from './events/event.ts';
 import { parseEvents } from './events/parse.ts';
-import type { Task as Carried } from './task.ts';
+import { countTogether, lineForOthers, requireLine } from './lines.ts';
+import { Task, currentTask } from './task-handle.ts';
 import type { Thread } from './thread.ts';
 
 /** What perf calls read_format: a value and for how long it was counted. */
@@ -43,71 +44,30 @@ export interface CounterOptions {
   readonly group?: Counter;
 }
 
-/** A flow of asynchronous execution: a request, a job, whatever was spawned. */
-export class Task {
-  readonly #thread: Thread;
-  readonly #task: Carried;
-
-  /** Tasks come from `spawn` and `currentTask`. */
-  constructor(thread: Thread, task: Carried) {
-    this.#thread = thread;
-    this.#task = task;
-  }
-
-  get name(): string {
-    return this.#thread.nameOf(this.#task);
-  }
-
-  /** false once the flow has ended. What still runs in its context is late work of its parent. */
-  get alive(): boolean {
-    return !this.#task.ended;
-  }
-
-  /** The task that started it; null for the thread's own. */
-  get parent(): Task | null {
-    return this.#task.parent === null ? null : publicTask(this.#thread, this.#task.parent);
-  }
-
-  /** Runs fn as a part of this task, e.g. a callback that came through a queue. */
-  run<R>(fn: () => R): R {
-    return this.#thread.run(this.#task, fn as never, undefined, []) as R;
-  }
-
-  /** Enables all counters attached to this task (prctl PR_TASK_PERF_EVENTS_ENABLE). */
-  enableCounters(): void {
-    if (this.alive) this.#thread.cpu.enableCounters(this.#task.slot);
-  }
-
-  disableCounters(): void {
-    if (this.alive) this.#thread.cpu.disableCounters(this.#task.slot);
-  }
-
-  /** @internal */
-  static slotOf(task: Task): number {
-    if (task.#task.ended)
-      throw new TaskperfError('ESRCH', `task "${task.name}" has ended; open the counter before`, task.name);
-    return task.#task.slot;
-  }
-}
-
 /** A handle on a count, as a perf_event file descriptor. It may outlive its task. */
 export class Counter {
   readonly #thread: Thread;
   readonly #slot: number;
   /** Counts the ns in which the event was not on the PMU; 0 where it always is. */
   readonly #missed: number;
+  /** On a task of another thread, whose slot this is; else 0. */
+  readonly #foreign: number;
   readonly event: EventInfo;
   #open = true;
 
   /** Counters come from `openCounter`. */
-  constructor(thread: Thread, { slot, missed }: OpenSlots, event: EventInfo) {
+  constructor(thread: Thread, { slot, missed, foreign }: OpenSlots, event: EventInfo) {
     this.#thread = thread;
     this.#slot = slot;
     this.#missed = missed;
+    this.#foreign = foreign;
     this.event = event;
   }
 
-  /** The count so far, with those of inherited children. @throws TaskperfError EBADF after close. */
+  /**
+   * The count so far, with those of inherited children; of another thread's task, as of that thread's last switch.
+   * @throws TaskperfError EBADF after close.
+   */
   read(): CounterReading {
     const reading = this.#thread.cpu.read(this.#slotOrThrow());
     return this.#missed === 0 ? reading : less(reading, this.#thread.cpu.read(this.#missed).value);
@@ -121,15 +81,18 @@ export class Counter {
   /** @param options.group apply to every member of the counter's group (PERF_IOC_FLAG_GROUP). */
   enable(options: { group?: boolean } = {}): void {
     for (const slot of this.#slots(options)) this.#thread.cpu.enable(slot, options);
+    this.#ring();
   }
 
   disable(options: { group?: boolean } = {}): void {
     for (const slot of this.#slots(options)) this.#thread.cpu.disable(slot, options);
+    this.#ring();
   }
 
   /** Sets the value to 0; the times stay (PERF_EVENT_IOC_RESET). */
   reset(options: { group?: boolean } = {}): void {
     this.#thread.cpu.reset(this.#slotOrThrow(), options);
+    this.#ring();
   }
 
   /** Ends the counting. The last counter's close removes every hook. Idempotent. */
@@ -137,7 +100,7 @@ export class Counter {
     if (!this.#open) return;
     this.#open = false;
     net.unregister(this);
-    closeSlots({ thread: this.#thread, slot: this.#slot, missed: this.#missed });
+    closeSlots({ thread: this.#thread, slot: this.#slot, missed: this.#missed, foreign: this.#foreign });
   }
 
   [Symbol.dispose](): void {
@@ -147,6 +110,11 @@ export class Counter {
   /** @internal */
   static slotOf(counter: Counter): number {
     return counter.#slotOrThrow();
+  }
+
+  /** It has been asked of another thread: it does so at its next safepoint. */
+  #ring(): void {
+    if (this.#foreign !== 0) this.#thread.doorbell.ring(this.#foreign);
   }
 
   /** The missed time goes on and off with its counter; of a group it is a member. */
@@ -169,6 +137,7 @@ export class Counter {
 interface OpenSlots {
   readonly slot: number;
   readonly missed: number;
+  readonly foreign: number;
 }
 
 /** What was counted for `missedNs` less than it was enabled. */
@@ -186,23 +155,16 @@ function readTogether(thread: Thread, leader: number): CounterReading[] {
     .map(([slot, reading]) => less(reading, readings.get(missedSlots.get(slot) ?? 0)?.value ?? 0));
 }
 
-function closeSlots({ thread, slot, missed }: OpenSlots & { readonly thread: Thread }): void {
+function closeSlots({ thread, slot, missed, foreign }: OpenSlots & { readonly thread: Thread }): void {
   if (missed !== 0) thread.cpu.close(missed);
   thread.missedSlots.delete(slot);
   thread.cpu.close(slot);
-  thread.uncount();
+  if (foreign === 0) thread.uncount();
+  else thread.doorbell.ring(foreign);
 }
 
 /** A counter that the program forgot to close must not keep the hooks installed for ever. */
 const net = new FinalizationRegistry<OpenSlots & { readonly thread: Thread }>(closeSlots);
-const publicTasks = new WeakMap<Carried, Task>();
-
-function publicTask(thread: Thread, task: Carried): Task {
-  let wrapper = publicTasks.get(task);
-  if (wrapper === undefined) publicTasks.set(task, (wrapper = new Task(thread, task)));
-  return wrapper;
-}
-
 /**
  * Opens a counter on a task or on this thread.
  * @throws TaskperfError ENOENT unknown event, or one that this machine does not count · EACCES not permitted · ESRCH the
@@ -215,26 +177,49 @@ export function openCounter(options: CounterOptions): Counter {
     throw new TaskperfError('EINVAL', message, options);
   }
   const thread = currentThread();
+  if (options.task !== undefined && Task.isForeign(options.task)) return openForeign(thread, options, event);
   const task = options.thread === true ? null : (options.task ?? currentTask());
   thread.count();
   if (task === null || task.parent === null) thread.countRoot();
   try {
-    const line = thread.requireLine(event);
-    const attributes = { ...attributesOf(options, task), event: line };
+    const line = requireLine(thread, event);
+    const on = task === null ? ({ thread: true } as const) : { task: Task.use(task, (slot) => slot) };
+    const attributes = { ...attributesOf(options, on), event: line };
     const slot = thread.cpu.openCounter(attributes);
     const missed = openMissed(thread, slot, attributes);
-    const counter = new Counter(thread, { slot, missed }, infoOf(event, line));
-    net.register(counter, { thread, slot, missed }, counter);
-    return counter;
+    return opened(thread, { slot, missed, foreign: 0 }, infoOf(event, line));
   } catch (error) {
     thread.uncount();
     throw error;
   }
 }
 
+/**
+ * On a task of another thread: the counter is put on that thread's stack and counts from its next safepoint on. What can be
+ * refused here is; an event that only that thread cannot count stands still, with its enabled time.
+ */
+function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEvent): Counter {
+  const line = lineForOthers(thread, event);
+  const task = options.task!;
+  return Task.use(task, (foreign) => {
+    const slot = thread.cpu.openCounter({
+      ...attributesOf(options, { task: foreign }),
+      isOffered: true,
+      event: line,
+    });
+    return opened(thread, { slot, missed: 0, foreign }, infoOf(event, line));
+  });
+}
+
+function opened(thread: Thread, slots: OpenSlots, info: EventInfo): Counter {
+  const counter = new Counter(thread, slots, info);
+  net.register(counter, { thread, ...slots }, counter);
+  return counter;
+}
+
 /** What a counter of the PMU misses of its task's time is counted beside it, in its group, by a counter of its own. */
 function openMissed(thread: Thread, slot: number, attributes: CounterAttributes): number {
-  const event = thread.missedLineOf(attributes.event);
+  const event = thread.sources.missedLineOf(attributes.event);
   if (event === 0) return 0;
   try {
     const missed = thread.cpu.openCounter({ ...attributes, event, group: attributes.group ?? slot });
@@ -260,10 +245,10 @@ function infoOf({ name, unit, additive, meaning }: ResolvedEvent, id: number): E
 
 type Attributes = Omit<CounterAttributes, 'event'>;
 
-function attributesOf(options: CounterOptions, task: Task | null): Attributes {
+function attributesOf(options: CounterOptions, on: { thread: true } | { task: number }): Attributes {
   const { inherit = false, disabled = false, group } = options;
   return {
-    ...(task === null ? { thread: true } : { task: Task.slotOf(task) }),
+    ...on,
     ...(group === undefined ? {} : { group: Counter.slotOf(group) }),
     inherit,
     inheritStat: inherit,
@@ -284,7 +269,7 @@ export function openGroup(
   // Held until the members hold it: the kernel shall know them as one group, together on the PMU or not at all.
   thread.count();
   try {
-    thread.countTogether(events.map(resolved));
+    countTogether(thread, events.map(resolved));
     for (const event of events) {
       const leader = members[0];
       members.push(
@@ -298,47 +283,4 @@ export function openGroup(
     thread.uncount();
   }
   return members;
-}
-
-/** The task of the code that calls; the thread's own outside of any. */
-export function currentTask(): Task {
-  const thread = currentThread();
-  return publicTask(thread, thread.currentTask());
-}
-
-/**
- * Runs fn as a new task, a child of the current one. The task ends when fn returns or, if it returns a promise, when
- * that settles. Returns (or rejects with) what fn does.
- */
-export function spawn<R>(name: string, fn: () => R): R {
-  const thread = currentThread();
-  const task = thread.fork(thread.currentTask(), thread.names.intern(name));
-  if (task === null) return fn();
-  let result: R;
-  try {
-    result = thread.run(task, fn as never, undefined, []) as R;
-  } catch (error) {
-    thread.exit(task);
-    throw error;
-  }
-  if (!isThenable(result)) {
-    thread.exit(task);
-    return result;
-  }
-  const end = (): void => thread.exit(task);
-  // The derived promise is returned, so that a rejection nobody handles is still reported as one.
-  return result.then(
-    (value) => {
-      end();
-      return value;
-    },
-    (error: unknown) => {
-      end();
-      throw error;
-    },
-  ) as R;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

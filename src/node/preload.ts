@@ -4,23 +4,26 @@
  * and makes HTTP requests tasks.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_BLOCKED_MS, H_EVENTS } from '../core/index.ts';
+import { H_BLOCKED_MS, H_EVENTS, OWNER_VARIABLE, parseOwner } from '../core/index.ts';
+import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
+import { ChildTasks } from './child-tasks.ts';
 import { parseEvents } from './events/parse.ts';
 import { Http2Tasks } from './http2-tasks.ts';
 import { HttpTasks } from './http-tasks.ts';
-import type { Thread } from './thread.ts';
 
 export function start(): void {
   const asked = process.env['TASKPERF_EVENTS'] ?? '';
   if (asked === '') return;
+  const session = Number(process.env['TASKPERF_SESSION'] ?? 0);
   const thread = attachThread({
     addon: loadAddon(),
     directory: process.env['TASKPERF_DIR'] ?? null,
-    session: Number(process.env['TASKPERF_SESSION'] ?? 0),
+    session,
     name: isMainThread ? 'main' : `worker ${threadId}`,
+    owner: takeOwner(),
   });
   thread.words[H_BLOCKED_MS] = Number(process.env['TASKPERF_BLOCKED_MS'] ?? 0);
   thread.watchStacks(process.env['TASKPERF_STACK'] === '1');
@@ -30,18 +33,22 @@ export function start(): void {
     const counted = thread.lineOf(event);
     // The tool misses its bit in H_EVENTS, and says <not supported>.
     if (counted.errno !== 0) continue;
-    countOnRoot(thread, counted.line);
+    thread.ownCounters.open(counted.line);
     Atomics.or(thread.words, H_EVENTS, 1 << counted.line);
   }
-  for (const line of thread.sources.missedLines()) countOnRoot(thread, line);
+  for (const line of thread.sources.missedLines()) thread.ownCounters.open(line);
   thread.count();
   const calibrateAgain = calibrateSwitch(thread.cpu);
   if (isMainThread) process.once('exit', calibrateAgain);
   new HttpTasks(thread).install();
   new Http2Tasks(thread).install();
+  new ChildTasks(thread, session).install();
 }
 
-/** On the thread's own task, inherited by every request. */
-function countOnRoot(thread: Thread, event: number): void {
-  thread.cpu.openCounter({ event, task: thread.root.slot, inherit: true, inheritStat: true });
+/** Who started this process. The program need not know, and what it starts has another owner. */
+function takeOwner(): Owner | null {
+  const token = process.env[OWNER_VARIABLE];
+  if (token === undefined) return null;
+  delete process.env[OWNER_VARIABLE];
+  return parseOwner(token);
 }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { isMainThread, threadId } from 'node:worker_threads';
 import {
@@ -11,7 +12,9 @@ import {
   DEFAULT_CAPACITIES,
   H_BYTE_MESSAGE,
   H_BYTE_MESSAGE_SIZE,
+  HEADER_BYTES,
   H_ESTIMATED,
+  H_MAGIC,
   H_F64_NAMESPACE,
   H_F64_PROCESS_START,
   H_F64_SESSION_NAMESPACE,
@@ -19,21 +22,26 @@ import {
   H_OFF,
   H_REASON,
   H_STATE,
+  MAGIC,
   PROCESS_EXITED,
+  PROCESS_RUNNING,
   REASON_NO_ADDON,
   REASON_NO_CLOCK,
   Region,
   TASK_CLOCK,
   TaskperfError,
   assert,
+  describeProcess,
   layoutOf,
+  ownerIn,
   threadF64,
 } from '../core/index.ts';
-import type { Capacities } from '../core/index.ts';
+import type { Capacities, Owner } from '../core/index.ts';
 import type { Addon } from './addon.ts';
 import { Flusher } from './flusher.ts';
 import { decodeIdentity, ownIdentity } from './identity.ts';
 import { monotonicNs } from './js-clock-pmu.ts';
+import { scriptOfProcess } from './script.ts';
 
 export interface RegionOptions {
   readonly addon: Addon | null;
@@ -41,12 +49,20 @@ export interface RegionOptions {
   readonly directory: string | null;
   /** Pid of the tool that asked, 0 if none. */
   readonly session: number;
+  /** Without a directory: shares nothing with other threads. */
+  readonly isAlone?: boolean;
+  /** The task that started this process. */
+  readonly owner?: Owner | null;
   /** What else tells which process the tool is (identity.ts); default: TASKPERF_SESSION_START. */
   readonly sessionStart?: string;
 }
 
-/** A region that only this thread looks at. */
-const PRIVATE_CAPACITIES: Capacities = { ...DEFAULT_CAPACITIES, threads: 1, ring: 1024 };
+const { EAGAIN } = constants.errno;
+
+/** A region that nobody outside looks at: one for all threads of the process, so that they can count for each other. */
+const SHARED_CAPACITIES: Capacities = { ...DEFAULT_CAPACITIES, ring: 1024 };
+/** The same for a thread that finds no room there. */
+const PRIVATE_CAPACITIES: Capacities = { ...SHARED_CAPACITIES, threads: 1 };
 
 /** Without the addon every page of the region is ordinary memory of the program: keep it small. */
 const SMALL_CAPACITIES: Capacities = {
@@ -63,6 +79,7 @@ export class ProcessRegion {
   readonly addon: Addon | null;
   readonly #flusher: Flusher | null;
   readonly #file: string | null;
+  readonly #title: string = process.title;
 
   constructor(options: RegionOptions) {
     const { addon, directory } = options;
@@ -78,8 +95,7 @@ export class ProcessRegion {
     }
     this.#flusher = null;
     this.#file = directory === null ? null : `${directory}/${process.pid}`;
-    this.region =
-      this.#file === null ? createPrivate(addon, options) : openOrCreate(addon, this.#file, options);
+    this.region = this.#file === null ? createOwn(addon, options) : openOrCreate(addon, this.#file, options);
   }
 
   /** Starts the calling thread's clock on its slot, and claims room for its ring. */
@@ -117,7 +133,14 @@ export class ProcessRegion {
     this.#flusher?.flush();
   }
 
+  /** The program may have named itself: those who look from outside see that only if they look in time. */
+  #noteTitle(): void {
+    const title = `${process.title}`;
+    if (title !== this.#title) describeProcess(this.region, title, ownerIn(this.region));
+  }
+
   noteExit(): void {
+    if (isMainThread) this.#noteTitle();
     if (isMainThread || this.addon === null) Atomics.store(this.region.i32, H_STATE, PROCESS_EXITED);
     this.#flusher?.stop();
   }
@@ -131,7 +154,10 @@ function format(buffer: ArrayBufferLike, capacities: Capacities, options: Region
     startEpochMs: Date.now(),
     startMono: monotonicNs(),
   });
-  if (options.directory !== null) identify(region, options);
+  if (options.directory !== null) {
+    identify(region, options);
+    describeProcess(region, scriptOfProcess(), options.owner ?? null);
+  }
   return region;
 }
 
@@ -171,6 +197,16 @@ function openExisting(addon: Addon, file: string): Region | null {
     return null;
   }
   return Region.open(mapped(addon, file, bytes, false));
+}
+
+function createOwn(addon: Addon, options: RegionOptions): Region {
+  const buffer = options.isAlone === true ? EAGAIN : addon.share(layoutOf(SHARED_CAPACITIES).bytes);
+  if (typeof buffer === 'number') return createPrivate(addon, options);
+  const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
+  if (Atomics.compareExchange(header, H_STATE, 0, PROCESS_RUNNING) === 0)
+    return format(buffer, SHARED_CAPACITIES, options);
+  // Another thread is about to make it: no reason to wait for that.
+  return Atomics.load(header, H_MAGIC) === MAGIC ? Region.open(buffer) : createPrivate(addon, options);
 }
 
 function createPrivate(addon: Addon, options: RegionOptions): Region {

@@ -10,6 +10,8 @@ import {
   EVENT_USER_ONLY,
   EVENT_USER_READ,
   H_SESSION,
+  THREAD_LIVE,
+  T_STATE,
   TaskperfError,
   V_ERRNO,
   V_FLAGS,
@@ -19,6 +21,7 @@ import {
   eventRowWord,
   forgetLines,
   lineOf,
+  threadWord,
 } from '../core/index.ts';
 import type { Cpu, Region } from '../core/index.ts';
 import { SINGLE_SOURCES } from './addon.ts';
@@ -84,6 +87,17 @@ export class Sources {
     return this.#counted.get(event.name);
   }
 
+  /** A line for an event that another thread is to count, if this one could. */
+  offer(event: ResolvedEvent): Counted {
+    const line = lineOf(this.#region, event.name);
+    if (line < 0) return { line, errno: ENOSPC };
+    if (event.source.kind !== 'perf' || event.source.instead !== null) return { line, errno: 0 };
+    const trial = KernelGroups.onTrial(this.#addon);
+    const candidate = candidateOf(event.source, line);
+    trial.openLoose([candidate]);
+    return { line, errno: trial.outcomes.get(candidate)!.errno };
+  }
+
   /** The lines of the ns in which the kernel's groups of this thread were not on the PMU. */
   missedLines(): number[] {
     return [...new Set(this.#missed.values())];
@@ -102,7 +116,7 @@ export class Sources {
     this.#missed.clear();
     this.#groups = this.#newGroups();
     // Nobody else looks at a region that the program opened itself.
-    if (this.#region.i32[H_SESSION] === 0) forgetLines(this.#region);
+    if (this.#region.i32[H_SESSION] === 0 && isAlone(this.#region)) forgetLines(this.#region);
   }
 
   #unknown(events: readonly ResolvedEvent[]): ResolvedEvent[] {
@@ -197,6 +211,14 @@ export class Sources {
     Atomics.or(this.#region.i32, eventRowWord(line) + V_FLAGS, EVENT_HIDDEN);
     return line;
   }
+}
+
+/** Does no other thread count in this region? */
+function isAlone({ i32, layout }: Region): boolean {
+  let live = 0;
+  for (let thread = 0; thread < layout.threads; thread++)
+    if (i32[threadWord(layout, thread) + T_STATE] === THREAD_LIVE) live++;
+  return live === 1;
 }
 
 function isSameSource(a: EventSource, b: EventSource): boolean {

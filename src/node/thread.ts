@@ -7,12 +7,9 @@
 import { constants } from 'node:os';
 import {
   Cpu,
-  EVENT_FAILED,
   NATIVE_SECTION,
   NATIVE_WOKE,
   Names,
-  V_FLAGS,
-  eventRowWord,
   isSoftware,
   nameText,
   T_CHARGING,
@@ -24,7 +21,7 @@ import {
 } from '../core/index.ts';
 import { LACKS_FRAMES } from './addon.ts';
 import type { Addon } from './addon.ts';
-import type { Carrier, Scheduler } from './carrier.ts';
+import type { Carrier, Companion, Scheduler } from './carrier.ts';
 import { NativePmu } from './native-pmu.ts';
 import { FrameCarrier } from './frame-carrier.ts';
 import { HookCarrier } from './hook-carrier.ts';
@@ -34,7 +31,9 @@ import type { Counted } from './sources.ts';
 import { JsClockPmu } from './js-clock-pmu.ts';
 import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
-import { refusalOf } from './refusal.ts';
+import { Doorbell } from './doorbell.ts';
+import { ForeignCounters, OwnCounters } from './own-counters.ts';
+import { tokenKey } from './jobs.ts';
 import { Task, livingAncestor } from './task.ts';
 
 export interface ThreadIdentity {
@@ -44,7 +43,10 @@ export interface ThreadIdentity {
 
 export class Thread implements Scheduler {
   readonly cpu: Cpu;
-  readonly root: Task;
+  /** Whose the code of no task is: the thread's own task or, in a worker that a task started, the job for that one. */
+  root: Task;
+  /** Tasks that tokens name, by slot and generation (jobs.ts). */
+  readonly tokens: Map<string, Task> = new Map();
   readonly names: Names;
   /** The name of a request whose route is not known yet. */
   readonly unnamed: number;
@@ -55,6 +57,12 @@ export class Thread implements Scheduler {
   readonly sources: Sources | JsSources;
   /** The library's counters of events of the PMU → the counters of what these miss. */
   readonly missedSlots: Map<number, number> = new Map();
+  /** The thread's own task. */
+  readonly own: Task;
+  /** Counters on it, which all others inherit. */
+  readonly ownCounters: OwnCounters;
+  readonly doorbell: Doorbell;
+  #companion: Companion | null = null;
   readonly #memory: ProcessRegion;
   readonly #native: number;
   readonly #frames: FrameCarrier | null;
@@ -72,6 +80,7 @@ export class Thread implements Scheduler {
   #alive = 0;
   /** Something was counted since the carrier last rested. */
   #wasCounting = false;
+  /** It has switched itself off, or ended. */
   #off = false;
   /** Code of no task is booked as unattributed by the boundaries, without a switch to the root task. */
   #skipsNobody: boolean;
@@ -97,7 +106,11 @@ export class Thread implements Scheduler {
     this.#skipsNobody = addon !== null;
     this.#native = threadF64(region.layout, this.cpu.index) + T_F64_NATIVE;
     this.root = new Task(this.cpu.root, null, this.names.intern(identity.name));
+    this.own = this.root;
     this.running = this.root;
+    this.ownCounters = new OwnCounters(cpu);
+    ForeignCounters.watch(this);
+    this.doorbell = new Doorbell(cpu, (fn) => this.run(this.own, fn as never, undefined, []) as never);
     this.#frames = addon === null ? null : FrameCarrier.create(this, addon);
     const onLeave = guesses === null ? null : (): void => guesses.left();
     this.#carrier = this.#frames ?? new HookCarrier(this, onLeave);
@@ -117,6 +130,16 @@ export class Thread implements Scheduler {
     }
     this.#carrier.install();
     this.#carrier.look();
+    this.#companion?.install();
+  }
+
+  get isOff(): boolean {
+    return this.#off;
+  }
+
+  whileCounting(companion: Companion): void {
+    this.#companion = companion;
+    if (this.#users > 0) companion.install();
   }
 
   /** One user less. The last removes everything again. */
@@ -124,11 +147,17 @@ export class Thread implements Scheduler {
     this.#users--;
     if (this.#users > 0 || this.#off) return;
     this.cpu.fold();
-    this.#carrier.uninstall();
-    this.#memory.addon?.uninstall();
-    // Counters of the kernel cost the thread something at every wake-up, whether they are read or not.
-    this.sources.close();
+    this.ownCounters.close();
+    this.#stop();
     this.#restIfUnused();
+  }
+
+  /** Takes out all that was installed. Counters of the kernel cost the thread something at every wake-up, read or not. */
+  #stop(): void {
+    this.#companion?.uninstall();
+    this.#carrier.uninstall();
+    this.#addon?.uninstall();
+    this.sources.close();
   }
 
   #restIfUnused(): void {
@@ -173,31 +202,6 @@ export class Thread implements Scheduler {
     else cpu.switchTo(task.slot);
   }
 
-  /** The line on which the event is counted, from now on if it was not. @throws TaskperfError why it cannot be. */
-  requireLine(event: ResolvedEvent): number {
-    if (!this.#off) this.sources.open([[event]]);
-    const { line, errno } = this.lineOf(event);
-    if (errno !== 0) throw refusalOf(event.name, errno);
-    return line;
-  }
-
-  /** Counts events of the kernel as one group from now on. @throws TaskperfError why they cannot be. */
-  countTogether(events: readonly ResolvedEvent[]): void {
-    if (this.#off) return;
-    const culprit = this.sources.open([events]);
-    if (culprit !== null) throw refusalOf(culprit.name, this.lineOf(culprit).errno);
-  }
-
-  /** The line of the ns in which the event of this line was not on the PMU; 0: it always is. */
-  missedLineOf(line: number): number {
-    return this.sources.missedLineOf(line);
-  }
-
-  /** The kernel has stopped counting the event of this line: its values stand still. */
-  hasFailed(line: number): boolean {
-    return (this.words[eventRowWord(line) + V_FLAGS]! & EVENT_FAILED) !== 0;
-  }
-
   /** Where the event is counted on this thread, or the errno that says why it is not. */
   lineOf(event: ResolvedEvent): Counted {
     const counted = this.sources.find(event);
@@ -224,6 +228,30 @@ export class Thread implements Scheduler {
     return new Task(slot, living, name);
   }
 
+  /** Starts a task that works for one of another thread; null when there is no room. @throws TaskperfError ESRCH. */
+  forkJob(origin: number, generation: number): Task | null {
+    this.ownCounters.openAll(
+      this.cpu.hold(origin, generation, () => this.cpu.inheritable(origin)),
+      this.sources,
+    );
+    const slot = this.cpu.forkJob(origin, generation);
+    if (slot === 0) return null;
+    this.#alive++;
+    return new Task(slot, this.root, this.cpu.nameOf(slot));
+  }
+
+  /** From now on the code of no task is this one's. */
+  adopt(task: Task): void {
+    this.root = task;
+    this.countRoot();
+    this.onOwner(this.#carrier.owner());
+  }
+
+  /** What the job has cost so far goes to the task that it works for. */
+  ship(job: Task): void {
+    if (!job.ended && !this.#off) this.cpu.ship(job.slot);
+  }
+
   rename(task: Task, name: number): void {
     if (task.ended || task.name === name) return;
     task.name = name;
@@ -233,6 +261,8 @@ export class Thread implements Scheduler {
   /** The task's declared end; what still runs in its context is late work. */
   exit(task: Task): void {
     if (task.ended) return;
+    if (this.tokens.size !== 0)
+      this.tokens.delete(tokenKey({ slot: task.slot, generation: this.cpu.generationOf(task.slot) }));
     this.cpu.exit(task.slot);
     task.ended = true;
     task.frame = null;
@@ -256,12 +286,19 @@ export class Thread implements Scheduler {
     this.#clock!.isFresh = true;
     try {
       this.#endTasks();
+      if (this.cpu.foreign > 0) this.foldAtTurns();
     } catch (error) {
       this.switchOff(error);
     } finally {
       this.#clock!.isFresh = false;
     }
   };
+
+  /** Others read counters of this thread's tasks: after each stretch of JavaScript they are up to date. */
+  foldAtTurns(): void {
+    this.cpu.fold();
+    this.words[this.#turn] = 1;
+  }
 
   #endTasks(): void {
     this.words[this.#turn] = 0;
@@ -301,9 +338,7 @@ export class Thread implements Scheduler {
   shutdown(): void {
     if (this.#off) return;
     this.#off = true;
-    this.#carrier.uninstall();
-    this.#addon?.uninstall();
-    this.sources.close();
+    this.#stop();
     this.cpu.shutdown();
   }
 
@@ -311,9 +346,7 @@ export class Thread implements Scheduler {
   switchOff(error: unknown): void {
     if (this.#off) return;
     this.#memory.noteOff(error instanceof Error ? error.message : String(error));
-    this.#carrier.uninstall();
-    this.#memory.addon?.uninstall();
-    this.sources.close();
+    this.#stop();
     this.#off = true;
   }
 }

@@ -159,6 +159,7 @@ function openOn(
     model: (handle) => {
       const options = optionsOf(machine, attributes);
       const counter = model.open(task.model, options, leader?.model);
+      if (task.cpu !== cpu) counter.opener = cpu.model;
       machine.addCounter(handle, counter);
       model.submit(cpu.model, { kind: 'install', counter, task: task.model, group: false });
     },

@@ -4,6 +4,7 @@ import type { Action } from './actions.ts';
 import { chooseNs } from './choose.ts';
 import { deliver } from './actions-task.ts';
 import type { Machine, SimCpu } from './machine.ts';
+import type { ModelCounter } from './model-counter.ts';
 import type { ModelTask } from './model-owner.ts';
 
 export const THREAD_ACTIONS: readonly Action[] = [
@@ -104,22 +105,33 @@ function startThread(machine: Machine, _cpu: SimCpu): void {
 }
 
 export function shutdown(machine: Machine, cpu: SimCpu): void {
+  const lost = machine.lostSlots();
   machine.operate(cpu, {
     name: 'end thread',
     core: () => cpu.core.shutdown(),
     expected: () => '',
-    model: () => machine.model.shutdown(cpu.model, [...tasksOf(machine, cpu, false), cpu.model.root]),
+    model: () => {
+      const tasks = [...tasksOf(machine, cpu, false), cpu.model.root];
+      machine.model.shutdown(cpu.model, tasks, closedWith(machine, cpu, { by: cpu, lost }));
+    },
   });
   machine.cpus.splice(machine.cpus.indexOf(cpu), 1);
 }
 
 export function reap(machine: Machine, cpu: SimCpu, dead: SimCpu): void {
+  const lost = machine.lostSlots();
   machine.journal.note(dead.index);
   machine.operate(cpu, {
     name: 'reap',
     core: () => cpu.core.reap(dead.index),
     expected: () => '',
-    model: () => machine.model.reap(cpu.model, dead.model, tasksOf(machine, dead, true)),
+    model: () => {
+      const left = {
+        tasks: tasksOf(machine, dead, true),
+        opened: closedWith(machine, dead, { by: cpu, lost }),
+      };
+      machine.model.reap(cpu.model, dead.model, left);
+    },
   });
   machine.cpus.splice(machine.cpus.indexOf(dead), 1);
 }
@@ -130,4 +142,26 @@ function tasksOf(machine: Machine, cpu: SimCpu, withRoot: boolean): ModelTask[] 
     .filter((task) => task.cpu === cpu && (withRoot || task.model !== cpu.model.root))
     .sort((a, b) => a.handle - b.handle)
     .map(({ model }) => model);
+}
+
+/**
+ * What a thread had open on tasks of others, in the order in which the core closes it. Where there was no slot for the
+ * request (of `lost` that had been lost before, more are now) the last ones stay open.
+ */
+function closedWith(
+  machine: Machine,
+  dead: SimCpu,
+  { by, lost }: { by: SimCpu; lost: number },
+): ModelCounter[] {
+  const opened = machine.counters
+    .filter(({ model }) => model.opener === dead.model && !model.isClosed)
+    .sort((a, b) => a.handle - b.handle)
+    .map(({ model }) => model);
+  let unsent = machine.lostSlots() - lost;
+  machine.losses += unsent;
+  const sent = opened.reverse().filter((counter) => {
+    const owner = machine.model.responsible(by.model, { kind: 'close', counter, group: false });
+    return owner === by.model || unsent-- <= 0;
+  });
+  return sent.reverse();
 }

@@ -91,6 +91,8 @@ export interface CounterOptions {
 }
 
 export class ModelCounter {
+  /** The thread that opened it on another's task: when that ends it is closed. */
+  opener: ModelCpu | undefined = undefined;
   readonly options: CounterOptions;
   readonly event: number;
   readonly inherit: boolean;

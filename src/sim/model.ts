@@ -14,6 +14,13 @@ import {
 } from './model-owner.ts';
 import { ModelTime } from './model-time.ts';
 
+/** What a thread leaves behind. */
+export interface Estate {
+  readonly tasks: readonly ModelTask[];
+  /** Counters that it has open on tasks of other threads. */
+  readonly opened: readonly ModelCounter[];
+}
+
 export class Model extends ModelTime {
   readonly counters: Set<ModelCounter> = new Set();
   /** Living tasks, the threads' own included. */
@@ -124,7 +131,7 @@ export class Model extends ModelTime {
   }
 
   /** `by`: the thread that does it, and writes it down. */
-  exit(by: ModelCpu, task: ModelTask): void {
+  exit(by: ModelCpu, task: ModelTask, booksOf: ModelCpu = by): void {
     if (!task.isLive) return;
     if (by.running === task || by.lateFor === task) {
       const name = by.running === task ? task.name : by.lateName;
@@ -136,8 +143,12 @@ export class Model extends ModelTime {
     // A line of dead tasks is shortened; one that ends in a dead thread goes to whoever ended the task.
     if (task.parent?.isLive === false) task.parent = liveAncestor(task.parent) ?? by.root;
     this.ended.push(task);
-    if (task.isCounted && task.parent !== undefined) this.names.ended(by.index, task.name);
+    this.#noteEnd(booksOf, task);
     this.#freeze(task);
+  }
+
+  #noteEnd(booksOf: ModelCpu, task: ModelTask): void {
+    if (task.isCounted && task.parent !== undefined) this.names.ended(booksOf.index, task.name);
   }
 
   open(target: Owner, options: CounterOptions, leader: ModelCounter | undefined): ModelCounter {
@@ -196,21 +207,28 @@ export class Model extends ModelTime {
   }
 
   /** The thread ends in good order, and so do its tasks, in the order given. */
-  shutdown(cpu: ModelCpu, tasks: readonly ModelTask[]): void {
+  shutdown(cpu: ModelCpu, tasks: readonly ModelTask[], opened: readonly ModelCounter[]): void {
+    this.#closeAll(cpu, opened);
     cpu.isLive = false;
     for (const task of tasks) this.exit(cpu, task);
     this.#freeze(cpu);
   }
 
   /** `by` ends what a dead thread left behind, and then does what others had asked of it. */
-  reap(by: ModelCpu, dead: ModelCpu, tasks: readonly ModelTask[]): void {
+  reap(by: ModelCpu, dead: ModelCpu, left: Estate): void {
+    this.#closeAll(by, left.opened);
     this.lostSlices++;
     this.lose(dead);
-    for (const task of tasks) this.exit(by, task);
+    for (const task of left.tasks) this.exit(by, task, dead);
     this.#freeze(dead);
     dead.isLive = false;
     for (const request of dead.pending) this.perform(by, request);
     dead.pending = [];
+  }
+
+  /** As its owner would, in this order. */
+  #closeAll(by: ModelCpu, opened: readonly ModelCounter[]): void {
+    for (const counter of opened) this.submit(by, { kind: 'close', counter, group: false });
   }
 
   #install(counter: ModelCounter): void {

@@ -101,7 +101,7 @@ test('a pid is looked up in the directory', () => {
 test('what is damaged is shown with a notice', () => {
   const image = makeImage(true);
   image.f64[threadF64(image.layout, 0) + T_F64_TOTAL + TASK_CLOCK] = NaN;
-  image.f64[nameTotalF64(image.layout, 0, 1) + NT_F64_SUM] = -1;
+  image.f64[nameTotalF64(image.layout, 0, 1) + NT_F64_SUM] = NaN;
   image.i32[taskWord(image.layout, 1) + K_NAME] = 1 << 30;
   const file = path.join(directory, 'damaged');
   fs.writeFileSync(file, image.bytes, { mode: 0o600 });

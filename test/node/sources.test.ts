@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { type Counter, TaskperfError, openCounter, openGroup, spawn } from '#node/index.js';
 import { currentThread } from '#node/attach.js';
+import { hasFailed } from '#node/lines.js';
 import { loadAddon } from '#node/addon.js';
 import { T_F64_LOOP, T_F64_TASKS, T_F64_TOTAL, T_F64_UNATTRIBUTED, threadF64 } from '#core/index.js';
 
@@ -199,7 +200,7 @@ test('a kernel counter that fails stands still, is marked, and the program goes 
     const [faults, , clock] = counters.map((counter) => counter.read().value);
     assert.ok(faults! - before < 50, 'the value stands still');
     assert.ok(clock! > 0);
-    assert.ok(thread.hasFailed(counters[0]!.event.id));
+    assert.ok(hasFailed(thread, counters[0]!.event.id));
     close(counters);
   });
 });

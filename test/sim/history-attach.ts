@@ -80,8 +80,8 @@ export const ATTACH_HISTORY: readonly Story[] = [
     edits: [
       {
         file: 'operations.js',
-        from: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context);',
-        to: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context, 2);',
+        from: 'freeCounter(s, counter, home);\n    putContext(s, context);',
+        to: 'freeCounter(s, counter, home);\n    putContext(s, context, 2);',
       },
     ],
     check: (core) => {
@@ -143,8 +143,8 @@ export const ATTACH_HISTORY: readonly Story[] = [
     edits: [
       {
         file: 'pending.js',
-        from: 'setCounterWord(region, counter, R_LEADER, counter);\n        return;',
-        to: 'return;',
+        from: 'setCounterWord(region, counter, R_LEADER, counter);\n        noteOpener(s, counter, opener);\n        return;',
+        to: 'noteOpener(s, counter, opener);\n        return;',
       },
     ],
     check: (core) => {

@@ -34,8 +34,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'context put twice at close',
     sentence: 'the reference of the task is dropped with that of a counter',
     file: 'operations.js',
-    from: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context);',
-    to: 'freeCounter(s, counter, contextWordOf(region, context, C_THREAD));\n    putContext(s, context);\n    if (contextWordOf(region, context, 0 /* C_REFS */) > 0) putContext(s, context);',
+    from: 'freeCounter(s, counter, home);\n    putContext(s, context);',
+    to: 'freeCounter(s, counter, home);\n    putContext(s, context);\n    if (contextWordOf(region, context, 0 /* C_REFS */) > 0) putContext(s, context);',
   },
   {
     name: 'reference on the parent context forgotten',
@@ -307,8 +307,8 @@ export const MUTANTS: readonly Mutant[] = [
     sentence:
       'a counter whose task exited before it was installed names a leader whose slot may be another’s',
     file: 'pending.js',
-    from: 'setCounterWord(region, counter, R_LEADER, counter);\n        return;',
-    to: 'return;',
+    from: 'setCounterWord(region, counter, R_LEADER, counter);\n        noteOpener(s, counter, opener);\n        return;',
+    to: 'noteOpener(s, counter, opener);\n        return;',
   },
   {
     name: 'pin of an open that came too late given back',

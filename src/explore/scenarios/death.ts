@@ -7,6 +7,7 @@ import type { Cpu } from '../../core/cpu.ts';
 import { TaskperfError } from '../../core/errors.ts';
 import { TASK_CLOCK } from '../../core/events.ts';
 import { readFamily } from '../../core/family.ts';
+import { C_COUNT, K_CONTEXT } from '../../core/layout.ts';
 import { type Scenario, type World, claim, scenario } from '../scenario.ts';
 import type { StepPmu } from '../step-pmu.ts';
 
@@ -144,6 +145,13 @@ function isCountedOnce(w: World, { counter }: Victim): void {
   claim(value <= used && enabled <= used, `${value} ns in ${enabled} ns were counted, ${used} were used`);
 }
 
+/** Thread 0 has one counter on its own task; nobody else has. */
+function leavesNothingElsewhere(w: World, { elsewhere }: Victim): void {
+  const { i32, taskW, contextW } = w.region;
+  const context = i32[taskW + elsewhere * 16 + K_CONTEXT]!;
+  claim(i32[contextW + context * 16 + C_COUNT] === 1, 'a counter of the dead thread is still open');
+}
+
 function letGoOfBoth(w: World, given: Victim): void {
   w.cpus.at(0)!.release(given.elsewhere);
   w.cpus.at(0)!.release(given.sister);
@@ -200,6 +208,17 @@ export const DEATH: readonly Scenario[] = [
     'I45: a thread dies while it opens a counter on a task of another',
     opensElsewhere,
   ),
+  scenario({
+    ...DIES,
+    name: 'die-open-elsewhere-reap',
+    title: 'what a thread has opened on a task of another is closed by who reaps it, wherever it died',
+    threads: [
+      { body: opensElsewhere, cpu: 1 },
+      { body: reaps, cpu: 0, after: 0 },
+    ],
+    bound: 0,
+    checkDead: leavesNothingElsewhere,
+  }),
   dying('die-close-elsewhere', 'I4: a thread dies while it asks another to close a counter', closesElsewhere),
   scenario({
     ...DIES,

@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { ATTACH } from './attach.ts';
 import { DEATH } from './death.ts';
+import { JOBS } from './jobs.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { READ } from './read.ts';
 import { REMOTE } from './remote.ts';
@@ -14,6 +15,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ATTACH,
   ...REMOTE,
   ...LIFECYCLE,
+  ...JOBS,
   ...READ,
   ...DEATH,
 ];

@@ -1,7 +1,8 @@
-/** Meets Koa and Hono when their files are loaded, CommonJS or ESM. */
+/** Meets frameworks and pools that offer no other way in when their files are loaded, CommonJS or ESM. */
 import { existsSync, promises, realpathSync } from 'node:fs';
 import Module from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { instrumentPool, isPoolFile } from '../pools.ts';
 import { instrumentHono, isHonoFile } from './hono.ts';
 import { isKoaFile, patchKoa } from './koa.ts';
 
@@ -26,13 +27,19 @@ const internals = Module as unknown as ModuleInternals;
 const undo: (() => void)[] = [];
 let installed = false;
 
+/** What is added to the source of a file, a path or a URL. */
+function instrumentFor(file: string): ((source: string) => string) | undefined {
+  if (isHonoFile(file)) return instrumentHono;
+  return isPoolFile(file) ? instrumentPool : undefined;
+}
+
 function wrapKoa(exported: unknown): void {
   const unwrap = patchKoa(exported);
   if (unwrap !== undefined) undo.push(unwrap);
 }
 
 /**
- * Koa and a CommonJS Hono. Module.prototype._compile sees every CommonJS file, also those an ES module imports, on Node
+ * Koa, piscina and a CommonJS Hono. Module.prototype._compile sees every CommonJS file, also those an ES module imports, on Node
  * 20 to 26.
  */
 function installCommonJs(): void {
@@ -40,7 +47,8 @@ function installCommonJs(): void {
   const original = prototype._compile;
   const compile: typeof original = function _compile(content, filename, ...rest) {
     if (!installed) return original.call(this, content, filename, ...rest);
-    const source = isHonoFile(filename) && typeof content === 'string' ? instrumentHono(content) : content;
+    const instrument = typeof content === 'string' ? instrumentFor(filename) : undefined;
+    const source = instrument === undefined ? content : instrument(content);
     const result = original.call(this, source, filename, ...rest);
     if (isKoaFile(filename)) wrapKoa(this.exports);
     return result;
@@ -86,9 +94,10 @@ function installHooks(register: NonNullable<ModuleInternals['registerHooks']>): 
   const hooks = register({
     load(url, context, next) {
       const result = next(url, context);
-      if (!isHonoFile(url)) return result;
+      const instrument = instrumentFor(url);
+      if (instrument === undefined) return result;
       const text = textOf(result.source);
-      return text === undefined ? result : { ...result, source: instrumentHono(text) };
+      return text === undefined ? result : { ...result, source: instrument(text) };
     },
   });
   undo.push(() => hooks.deregister());
@@ -96,7 +105,7 @@ function installHooks(register: NonNullable<ModuleInternals['registerHooks']>): 
 
 /**
  * Node 20 has no hooks in the thread itself, and a loader thread is not ours to start. Its ESM loader reads every file
- * with `fs.promises.readFile(url)`, looked up at each call: that one call, with a URL of Hono and no options, is answered
+ * with `fs.promises.readFile(url)`, looked up at each call: that one call, with a URL of ours to instrument and no options, is answered
  * with the instrumented source.
  */
 function installReadFile(): void {
@@ -104,8 +113,10 @@ function installReadFile(): void {
   const readFile = function readFile(this: unknown, ...args: unknown[]): unknown {
     const reading: unknown = Reflect.apply(original, this, args);
     const [file] = args;
-    if (!installed || args.length !== 1 || !(file instanceof URL) || !isHonoFile(file.href)) return reading;
-    return (reading as Promise<Buffer>).then((bytes) => Buffer.from(instrumentHono(bytes.toString('utf8'))));
+    const instrument =
+      installed && args.length === 1 && file instanceof URL ? instrumentFor(file.href) : undefined;
+    if (instrument === undefined) return reading;
+    return (reading as Promise<Buffer>).then((bytes) => Buffer.from(instrument(bytes.toString('utf8'))));
   };
   Object.defineProperty(readFile, 'length', { value: original.length, configurable: true });
   const replacement = readFile as unknown as typeof original;
@@ -115,12 +126,12 @@ function installReadFile(): void {
   });
 }
 
-/** Watches the loading of the frameworks that offer no other way in: Koa and Hono. */
+/** Watches the loading of Koa, Hono, piscina and tinypool. */
 export function installModuleHooks(): void {
   installed = true;
-  const hono = isNear('hono');
-  if (hono || isNear('koa')) installCommonJs();
-  if (!hono) return;
+  const isModule = isNear('hono') || isNear('tinypool');
+  if (isModule || isNear('koa') || isNear('piscina')) installCommonJs();
+  if (!isModule) return;
   const register = internals.registerHooks?.bind(Module);
   if (register === undefined) installReadFile();
   else installHooks(register);

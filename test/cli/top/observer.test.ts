@@ -143,3 +143,11 @@ void test('the kernel says what a thread has used since it last accounted for it
   if (running.isOnCpu(0) === undefined) t.skip('no /proc here');
   else assert.equal(running.isOnCpu(0), true);
 });
+
+void test('what is impossible in a region is said', (t) => {
+  const { observer } = made(t, (region) => {
+    region.f64[L.threadF64(region.layout, 0) + L.T_F64_LOOP + TASK_CLOCK] = NaN;
+  });
+  const { notes } = observer.refresh();
+  assert.match(notes.join('\n'), /^damaged region: .*: a sum of a thread is no amount$/);
+});

@@ -1,0 +1,36 @@
+/** Workers terminated at random moments: `npm run soak:terminate` for as many as one likes, here for a few. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const noAddon = process.env['TASKPERF_NO_ADDON'] === '1' && 'without the addon threads share no region';
+const ROUNDS = 120;
+
+interface Census {
+  threads: number;
+  tasks: number;
+  counters: number;
+  foreign: number;
+  descriptors: number;
+  lostSlices: number;
+}
+
+test('nothing is left of workers that are terminated while they count for others', { skip: noAddon }, () => {
+  const run = spawnSync(process.execPath, ['test/soak/terminate.mjs', String(ROUNDS), '5'], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 100_000,
+  });
+  assert.equal(run.status, 0, run.stderr);
+  const { first, last } = JSON.parse(run.stdout) as { first: Census; last: Census };
+  assert.equal(last.threads, 1, 'every place is free again');
+  assert.equal(last.foreign, 0, 'every counter that they had open here is closed');
+  assert.ok(
+    last.descriptors <= first.descriptors,
+    `${last.descriptors} descriptors, ${first.descriptors} before`,
+  );
+  assert.ok(last.lostSlices > first.lostSlices && last.lostSlices <= ROUNDS, 'what was lost is counted');
+  assert.ok(last.tasks - first.tasks <= ROUNDS / 4, `${last.tasks} slots of tasks, ${first.tasks} before`);
+});
