@@ -2,7 +2,7 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { CPU_CLOCK, EVENTS, EVENT_GIVEN_FIRST, LATE, TASK_CLOCK, TASK_SWITCHES } from '../core/events.ts';
+import { EVENT_GIVEN_FIRST, LATE, TASK_CLOCK } from '../core/events.ts';
 import {
   EVENT_LINES,
   H_ESTIMATED,
@@ -38,6 +38,7 @@ import {
 } from '../core/layout.ts';
 import { ownerIn, scriptIn } from '../core/owner.ts';
 import type { Owner } from '../core/owner.ts';
+import { TORN_SLICE_NS_MAX, checkRows, imbalanceOf, settle } from './balance.ts';
 import { visitLiveTasks } from './live.ts';
 import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
@@ -158,27 +159,24 @@ export class Tally {
     for (const [index, slot] of slots) {
       const books = booksOf(reader, slot, pid);
       if ((slot.i32[T_SEQ]! & 1) !== 0) this.#settle(books, inRows.get(index)!);
-      else if (reader.isFinal && !isBalanced(books)) reader.damage.note('the sums of a thread disagree');
+      else if (reader.isFinal) this.#balance(reader, books, inRows.get(index)!);
       this.threads.push(books);
     }
+    if (reader.isFinal && by !== 'thread') checkRows(this.rows.values(), reader.damage);
     this.#addHeader(reader, pid);
   }
 
-  /**
-   * The thread died in the middle of a charge (SIGKILL, worker.terminate): part of one slice is in its total and in no
-   * row. What is in no row is nobody's, and one slice is counted as lost.
-   */
+  #balance(reader: RegionReader, books: ThreadBooks, inRows: Float64Array): void {
+    const error = imbalanceOf(books);
+    if (error === 0) return;
+    const wasKilled = reader.header.i32[H_STATE] !== PROCESS_EXITED;
+    if (wasKilled && error <= TORN_SLICE_NS_MAX) this.#settle(books, inRows);
+    else reader.damage.note('the sums of a thread disagree');
+  }
+
   #settle(books: ThreadBooks, inRows: Float64Array): void {
     this.lost.slices++;
-    for (let id = 0; id < EVENT_LINES; id++) {
-      // What is given out at run time adds up, all of it.
-      if (EVENTS[id]?.additive === false) continue;
-      const { total, unattributed, late, loop, idle } = books;
-      const rest = total[id]! - late[id]! - loop[id]! - idle[id]! - inRows[id]!;
-      unattributed[id] = Math.max(0, rest);
-      // Killed after a part had it, before the total had: the part is right.
-      total[id]! -= Math.min(0, rest);
-    }
+    settle(books, inRows);
   }
 
   #rowOf(reader: RegionReader, { by, pid, slot }: RowContext, name: number): Row {
@@ -320,14 +318,6 @@ export function hasSums(totals: Float64Array, at: number): boolean {
   for (let event = 0; event < EVENT_LINES; event++)
     if (event !== LATE && totals[at + event] !== 0) return true;
   return false;
-}
-
-/** What a thread used is in one of its parts. Estimated parts are fractions, so a rounding error is none. */
-function isBalanced({ total, tasks, unattributed, late, loop, idle }: ThreadBooks): boolean {
-  return [TASK_CLOCK, CPU_CLOCK, TASK_SWITCHES].every((id) => {
-    const parts = tasks[id]! + unattributed[id]! + late[id]! + loop[id]! + idle[id]!;
-    return Math.abs(total[id]! - parts) <= 1 + total[id]! * 1e-9;
-  });
 }
 
 function addTo(sums: Float64Array, from: Float64Array, at: number): void {

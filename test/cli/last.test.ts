@@ -7,6 +7,9 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { LastJson } from '#cli/last/document.js';
+import { RegionReader } from '#cli/reader.js';
+import { memorySource } from '#cli/source.js';
+import { Tally } from '#cli/tally.js';
 import {
   H_STATE,
   H_VERSION,
@@ -98,7 +101,7 @@ test('a pid is looked up in the directory', () => {
 test('what is damaged is shown with a notice', () => {
   const image = makeImage(true);
   image.f64[threadF64(image.layout, 0) + T_F64_TOTAL + TASK_CLOCK] = NaN;
-  image.f64[nameTotalF64(image.layout, 0, 1) + NT_F64_SUM] = -(2 ** 60);
+  image.f64[nameTotalF64(image.layout, 0, 1) + NT_F64_SUM] = NaN;
   image.i32[taskWord(image.layout, 1) + K_NAME] = 1 << 30;
   const file = path.join(directory, 'damaged');
   fs.writeFileSync(file, image.bytes, { mode: 0o600 });
@@ -140,4 +143,28 @@ test('every mistake is one sentence with status 129', () => {
     assert.match(stderr, /^taskperf: [^\n]+\n$/);
     assert.match(stderr, expected);
   }
+});
+
+test('killed between the two words of a booking: a slice is lost, and the books balance; more than that is damage', () => {
+  const read = (addedNs: number): { tally: Tally; reader: RegionReader } => {
+    const image = makeImage(true);
+    image.f64[threadF64(image.layout, 0) + T_F64_TOTAL + TASK_CLOCK]! += addedNs;
+    const reader = RegionReader.over('region', memorySource(image.bytes));
+    reader.isFinal = true;
+    const tally = new Tally();
+    tally.addRegion(reader, 'name', 1e10, PID);
+    return { tally, reader };
+  };
+  const torn = read(5000);
+  assert.deepEqual([torn.tally.lost.slices, torn.reader.damage.notes()], [1, []]);
+  const [books] = torn.tally.threads;
+  const parts = [books!.unattributed, books!.late, books!.loop, books!.idle, books!.tasks];
+  assert.equal(
+    parts.reduce((sum, line) => sum + line[TASK_CLOCK]!, 0),
+    books!.total[TASK_CLOCK],
+  );
+  assert.deepEqual(read(1e9).reader.damage.notes(), [
+    'damaged region: region: the sums of a thread disagree',
+  ]);
+  assert.deepEqual(read(0).tally.lost.slices, 0);
 });

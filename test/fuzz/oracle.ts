@@ -14,6 +14,7 @@ import {
   H_THREADS_USED,
   K_CONTEXT,
   K_NAME,
+  K_ORIGIN,
   K_STATE,
   LATE,
   NT_F64_EXITS,
@@ -26,6 +27,7 @@ import {
   R_PACKED,
   TASK_BYTES,
   TASK_LIVE,
+  THREAD_STARTING,
   TOMBSTONE,
   T_F64_TOTAL,
   T_ROOT,
@@ -91,7 +93,7 @@ class Reading {
     for (let thread = 0; thread < threads; thread++) {
       const state = i32[threadWord(layout, thread) + T_STATE]!;
       if (state === 0) continue;
-      demand(state === 1 || state === 2, 'the state of a thread');
+      demand(state >= 1 && state <= THREAD_STARTING, 'the state of a thread');
       roots.add(i32[threadWord(layout, thread) + T_ROOT]!);
       totals.push(lines(f64, threadF64(layout, thread) + T_F64_TOTAL));
       for (let name = 0; name < names; name++) this.#ended(thread, name);
@@ -102,25 +104,33 @@ class Reading {
       demand(state >= 0 && state <= 2, 'the state of a task');
       if (state === TASK_LIVE && !roots.has(task + 1)) this.#live(task);
     }
+    this.#checkRows();
     return { names: this.#names, totals };
+  }
+
+  /** A part may be below 0, the whole is not; a rounding error is none. */
+  #checkRows(): void {
+    for (const { values } of this.#names.values())
+      for (const [event, value] of values.entries())
+        values[event] = amount(value < 0 && value > -1 ? 0 : value);
   }
 
   #ended(thread: number, name: number): void {
     const { layout, f64 } = this.#image;
     const at = nameTotalF64(layout, thread, name);
     const count = amount(f64[at + NT_F64_EXITS]!);
-    if (count === 0) return;
+    const values = lines(f64, at + NT_F64_SUM, Number.MIN_SAFE_INTEGER);
+    if (count === 0 && values.every((value, event) => value === 0 || event === LATE)) return;
     const row = this.#row(name);
     row.count += count;
-    const values = lines(f64, at + NT_F64_SUM);
     for (let event = 0; event < EVENT_LINES; event++) row.values[event]! += values[event]!;
   }
 
   #live(task: number): void {
-    const { layout, i32, f64 } = this.#image;
+    const { layout, i32 } = this.#image;
     const at = taskWord(layout, task);
     const row = this.#row(i32[at + K_NAME]!);
-    row.live++;
+    if (i32[at + K_ORIGIN]! <= 0) row.live++;
     const context = i32[at + K_CONTEXT]!;
     if (context === 0 || context === TOMBSTONE) return;
     demand(context > 0 && context <= this.#used(H_CONTEXTS_USED, layout.contexts), 'a context');
@@ -133,16 +143,21 @@ class Reading {
       demand(length <= counters && next > 0 && next <= counters, 'a list');
       const counter = counterWord(layout, next - 1);
       demand(i32[counter + R_CONTEXT] === context, 'the context of a counter');
-      const packed = i32[counter + R_PACKED]!;
-      const event = packed & EVENT_BITS;
-      if (event < EVENT_LINES && event !== LATE && !seen.has(event)) {
-        seen.add(event);
-        const count = f64[counterF64(layout, next - 1) + R_F64_COUNT]!;
-        const isRunning = event === WALL && (packed & COUNTING_BIT) !== 0;
-        row.values[event]! += amount(isRunning ? Math.max(0, this.#seenNs - count) : count);
-      }
+      this.#count(row, next - 1, seen);
       next = i32[counter + R_NEXT]!;
     }
+  }
+
+  /** Of several counters of one event the first. */
+  #count(row: ToldName, counter: number, seen: Set<number>): void {
+    const { layout, i32, f64 } = this.#image;
+    const packed = i32[counterWord(layout, counter) + R_PACKED]!;
+    const event = packed & EVENT_BITS;
+    if (event >= EVENT_LINES || event === LATE || seen.has(event)) return;
+    seen.add(event);
+    const count = f64[counterF64(layout, counter) + R_F64_COUNT]!;
+    const isRunning = event === WALL && (packed & COUNTING_BIT) !== 0;
+    row.values[event]! += amount(isRunning ? Math.max(0, this.#seenNs - count) : count);
   }
 
   #row(name: number): ToldName {
@@ -170,14 +185,14 @@ class Reading {
   }
 }
 
-function lines(f64: Float64Array, at: number): number[] {
+function lines(f64: Float64Array, at: number, least: number = 0): number[] {
   const values: number[] = [];
-  for (let event = 0; event < EVENT_LINES; event++) values.push(amount(f64[at + event]!));
+  for (let event = 0; event < EVENT_LINES; event++) values.push(amount(f64[at + event]!, least));
   return values;
 }
 
-function amount(value: number): number {
-  demand(value >= 0 && value <= Number.MAX_SAFE_INTEGER, `the amount ${value}`);
+function amount(value: number, least: number = 0): number {
+  demand(value >= least && value <= Number.MAX_SAFE_INTEGER, `the amount ${value}`);
   return value;
 }
 
