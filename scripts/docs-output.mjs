@@ -16,13 +16,15 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PAGES = [
   'README.md',
-  ...['doctor', 'exploration', 'simulation', 'stat', 'top', 'troubleshooting'].map((name) =>
+  ...['doctor', 'exploration', 'processes', 'simulation', 'stat', 'top', 'troubleshooting'].map((name) =>
     join('docs', `${name}.md`),
   ),
 ];
 const pages = process.argv.length > 2 ? process.argv.slice(2) : PAGES;
 const taskperf = join('dist', 'cli', 'main.js');
 const shop = 'examples/shop/server.mjs';
+const cluster = 'test/fixtures/programs/cluster.mjs';
+const parent = 'test/fixtures/programs/parent.mjs';
 const CONNECTIONS = 4;
 const ROUNDS = 100;
 
@@ -34,6 +36,14 @@ const OUTPUTS = {
   },
   fastify: () => appTable('test/fixtures/apps/fastify.mjs'),
   express: () => appTable('test/fixtures/apps/express5.mjs'),
+  cluster: async () => {
+    const { printed } = await underStat(['--by', 'process'], cluster, { load: clusterLoad, columns: 90 });
+    return `$ taskperf stat --by process -- node ${cluster}\n${printed}`;
+  },
+  children: async () => {
+    const { printed } = await underStat([], parent, { load: childrenLoad });
+    return `$ taskperf stat -- node ${parent}\n${printed}`;
+  },
   blocked: async () => {
     const server = 'test/fixtures/programs/blocking-server.mjs';
     const how = { load: blockingLoad, columns: 100 };
@@ -41,7 +51,7 @@ const OUTPUTS = {
     return printed
       .split('\n')
       .filter((line) => /^ (blocked|waits)|^ +(\d.*(GET|loop|task)|at |no stack)/.test(line) || line === '')
-      .filter((line) => !line.endsWith('%'))
+      .filter((line) => !line.endsWith('%') && !line.includes(' elapsed, '))
       .join('\n')
       .replaceAll(/\n{2,}/g, '\n\n')
       .replaceAll(`${root}/`, '/app/')
@@ -55,8 +65,8 @@ const OUTPUTS = {
   doctor: () => `$ taskperf doctor\n${run([taskperf, 'doctor'])}`,
   help: () => run([taskperf, 'stat', '--help']),
   top: async () =>
-    `$ taskperf top --blocked 20ms\n${await topScreen({ until: /! GET \/report #/, keys: [] })}`,
-  'top-name': () => topScreen({ until: /^ GET \/report$[^]*live tasks/m, keys: ['Enter'] }),
+    `$ taskperf top --blocked 20ms\n${await topScreen({ until: /last \d[^]*! GET \/report #/, keys: [] })}`,
+  'top-name': () => topScreen({ until: /^ GET \/report$[^]*last \d[^]*live tasks/m, keys: ['Enter'] }),
   'top-help': () => run([taskperf, 'top', '--help']),
   'sim-run': () => `$ npm run sim -- 0x1f\n${run(['scripts/sim.mjs', '0x1f'])}`,
   'sim-coverage': () =>
@@ -184,6 +194,20 @@ async function requests(port) {
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, client));
   agent.destroy();
+  return '';
+}
+
+/** A new connection for each: they are dealt out in turns. */
+async function clusterLoad(port) {
+  for (let n = 0; n < ROUNDS; n++)
+    await send({ port, agent: false, method: 'GET', path: n % 5 === 0 ? '/heavy' : '/' });
+  return '';
+}
+
+/** Requests that start processes: Node.js, a shell, and a shell that starts Node.js. */
+async function childrenLoad(port) {
+  for (const path of ['/fork', '/fork', '/fork', '/exec-sync', '/shell', '/shell', '/nothing'])
+    await send({ port, agent: false, method: 'GET', path });
   return '';
 }
 

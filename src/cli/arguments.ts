@@ -36,7 +36,7 @@ export interface StatArguments {
 
 export const INTERVAL_MS_MIN: number = 10;
 export const BLOCKED_MS: number = 50;
-const BY: readonly By[] = ['name', 'task', 'thread'];
+const BY: readonly By[] = ['name', 'task', 'thread', 'process'];
 
 const OPTIONS = {
   event: { type: 'string', short: 'e', multiple: true },

@@ -20,8 +20,10 @@ export interface BlockedReport {
 export interface BlockageJson {
   readonly startNs: number;
   readonly wallNs: number;
-  /** null: not known. Far below wallNs: the thread was parked in a system call. */
+  /** null: not known. */
   readonly cpuNs: number | null;
+  /** The thread slept in a system call, as far as it was looked at; null: it was not. */
+  readonly parked: boolean | null;
   readonly gcNs: number | null;
   readonly name: string;
   /** null: not a task, or one that had ended (`late`). */
@@ -56,6 +58,7 @@ export interface BlockedNowJson {
   readonly startNs: number;
   readonly wallNs: number;
   readonly cpuNs: number | null;
+  readonly parked: boolean | null;
   readonly name: string;
   readonly id: number | null;
   readonly late: boolean;
@@ -90,6 +93,7 @@ function sectionJson(row: BlockageRow | BlockedNow, startNs: number): BlockedNow
     startNs: Math.max(0, Math.round(row.beginNs - startNs)),
     wallNs: Math.round(row.wallNs),
     cpuNs: row.cpuNs === undefined ? null : Math.round(row.cpuNs),
+    parked: row.isParked ?? null,
     name: row.name,
     id: row.id ?? null,
     late: row.isLate,
@@ -106,7 +110,7 @@ export function blockedNowLines(log: BlockedLog): string[] {
   const several = new Set(log.now.map(({ pid }) => pid)).size > 1;
   return log.now.flatMap((row) => {
     const where = several ? `${row.thread} of process ${row.pid}` : row.thread;
-    const parked = cpuShareText(row) === 'parked' ? ', parked' : '';
+    const parked = row.isParked === true ? ', parked' : '';
     const line = printable(`blocked ${time(row.wallNs)} by ${culpritText(row)} on ${where}${parked}`);
     return [line, ...stackLines(row.stack)];
   });

@@ -27,7 +27,7 @@ import {
   T_TID,
 } from '../core/layout.ts';
 import { NATIVE_NOW } from '../core/outside.ts';
-import { hasProc, schedStatFile, schedStatIn } from './os-proc.ts';
+import { hasProc, isAsleep, schedStatFile, schedStatIn } from './os-proc.ts';
 import { threadName } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
 import type { Stack, Stacks } from './stacks.ts';
@@ -35,11 +35,9 @@ import type { Stack, Stacks } from './stacks.ts';
 const LOOP = '(event loop)';
 const NOBODY = '(no task)';
 const SEVERAL = '(many short ones)';
-/** Below this share of the time on a core the thread was parked: in Atomics.wait, a synchronous child process, a lock. */
-const PARKED_SHARE = 0.2;
 /** Reports for the document and the table; what is shorter is in no list. */
 const KEPT_MAX = 1000;
-const STACKS_MAX = 1000;
+const SIGHTS_MAX = 10_000;
 
 /** Whose it was, for people and for programs. */
 export interface Culprit {
@@ -61,6 +59,11 @@ export interface BlockageRow extends Culprit {
   readonly cpuNs: number | undefined;
   readonly gcNs: number | undefined;
   readonly waited: number;
+  /**
+   * When it was looked at the thread slept, mostly: in Atomics.wait, a synchronous child process, a file. Not so one that
+   * wants a core and gets none. Undefined: it was too short to be looked at.
+   */
+  readonly isParked: boolean | undefined;
   /** Its stack when it was last looked at; undefined: not asked for, or it was too short to be seen. */
   readonly stack: Stack | undefined;
   /** It still went on when the process ended. */
@@ -69,6 +72,8 @@ export interface BlockageRow extends Culprit {
 
 /** Whose code has a thread now, and for longer than the limit. */
 export interface BlockedNow extends Culprit {
+  /** As in BlockageRow, so far. */
+  readonly isParked: boolean | undefined;
   /** Undefined: not asked for. */
   readonly stack: Stack | undefined;
   readonly pid: number;
@@ -90,6 +95,16 @@ export interface WaitRow {
 
 const UNTIL_END = { gcNs: undefined, waited: 0, untilEnd: true } as const;
 
+interface Sight {
+  stack: Stack | undefined;
+  /** Looks that found the thread asleep, minus those that did not. */
+  looks: number;
+}
+
+function isParkedIn(sight: Sight | undefined): boolean | undefined {
+  return sight === undefined || sight.looks === 0 ? undefined : sight.looks > 0;
+}
+
 /** A thread, looked at. */
 interface Look {
   readonly index: number;
@@ -108,8 +123,8 @@ export class BlockedLog {
   readonly #seen: Map<string, BlockedNow> = new Map();
   #lookedNs = 0;
   readonly #stacks: Stacks | undefined;
-  /** Stacks taken, by process and beginning of the section. */
-  readonly #taken: Map<string, Stack> = new Map();
+  /** What was seen of sections while they went on, by process and beginning. */
+  readonly #sights: Map<string, Sight> = new Map();
 
   /** @param stacks also ask for the stacks of blocked threads. */
   constructor(limitNs: number, stacks: Stacks | undefined) {
@@ -163,14 +178,24 @@ export class BlockedLog {
     const place = { ...placeOf(slot, pid), ...culpritOf(running, reader, slot) };
     const isKnown = cpu !== undefined && beginCpuNs !== undefined;
     const cpuNs = isKnown ? Math.max(0, cpu - beginCpuNs) : undefined;
-    return { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs, stack: this.#stackOf(reader, at, running) };
+    const sight = this.#sight(reader, at, running);
+    if (tid !== undefined) sight.looks += isAsleep(pid, tid) === true ? 1 : -1;
+    const { stack } = sight;
+    return { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs, stack, isParked: isParkedIn(sight) };
   }
 
-  #stackOf(reader: RegionReader, { index, slot, pid }: Look, running: Running): Stack | undefined {
-    const stack = this.#stacks?.of(reader, index, slot, running);
-    if (stack !== undefined && this.#taken.size < STACKS_MAX)
-      this.#taken.set(`${pid} ${running.beginNs}`, stack);
-    return stack;
+  #sight(reader: RegionReader, { index, slot, pid }: Look, running: Running): Sight {
+    const key = `${pid} ${running.beginNs}`;
+    const sight = this.#sights.get(key) ?? { stack: undefined, looks: 0 };
+    sight.stack = this.#stacks?.of(reader, index, slot, running);
+    if (this.#sights.size < SIGHTS_MAX) this.#sights.set(key, sight);
+    return sight;
+  }
+
+  /** What is known of a section besides its record. */
+  #seenOf(pid: number, beginNs: number): Pick<BlockageRow, 'stack' | 'isParked'> {
+    const sight = this.#sights.get(`${pid} ${beginNs}`);
+    return { stack: sight?.stack, isParked: isParkedIn(sight) };
   }
 
   /** Takes what a process that has ended leaves. */
@@ -193,8 +218,8 @@ export class BlockedLog {
     for (const blockage of blockagesOf(slot)) {
       const { beginNs, wallNs, cpuNs, gcNs, waited } = blockage;
       const whose = culpritOf(blockage, reader, slot);
-      const stack = this.#taken.get(`${pid} ${beginNs}`);
-      this.#rows.push({ ...place, ...whose, beginNs, wallNs, cpuNs, gcNs, waited, stack, untilEnd: false });
+      const seen = this.#seenOf(pid, beginNs);
+      this.#rows.push({ ...place, ...whose, ...seen, beginNs, wallNs, cpuNs, gcNs, waited, untilEnd: false });
     }
     const totals = blockedTotals(slot);
     this.totals.count += totals.count;
@@ -227,8 +252,8 @@ export class BlockedLog {
     if (!isSeen && this.#lookedNs - beginNs > this.limitNs) return;
     const cpuNs = isSeen ? seen.cpuNs : undefined;
     const place = { ...placeOf(slot, pid), ...culpritOf(running, reader, slot) };
-    const stack = this.#taken.get(`${pid} ${beginNs}`);
-    this.#push({ ...place, beginNs, wallNs: endNs - beginNs, cpuNs, stack, ...UNTIL_END });
+    const sight = this.#seenOf(pid, beginNs);
+    this.#push({ ...place, ...sight, beginNs, wallNs: endNs - beginNs, cpuNs, ...UNTIL_END });
   }
 
   #push(row: BlockageRow): void {
@@ -239,10 +264,14 @@ export class BlockedLog {
 }
 
 /** "54 %", "parked"; empty: not known. */
-export function cpuShareText({ cpuNs, wallNs }: Pick<BlockageRow, 'cpuNs' | 'wallNs'>): string {
+export function cpuShareText({
+  cpuNs,
+  wallNs,
+  isParked,
+}: Pick<BlockageRow, 'cpuNs' | 'wallNs' | 'isParked'>): string {
+  if (isParked === true) return 'parked';
   if (cpuNs === undefined) return '';
-  const share = wallNs > 0 ? cpuNs / wallNs : 1;
-  return share < PARKED_SHARE ? 'parked' : `${Math.round(share * 100)} %`;
+  return `${Math.round(wallNs > 0 ? (cpuNs / wallNs) * 100 : 100)} %`;
 }
 
 /** "GET /report #8123", "GET /report (late)", "(no task)". */

@@ -15,11 +15,15 @@ export interface Line {
   readonly name: string;
   readonly task?: ReportRow;
   readonly isTotal?: boolean;
+  /** Of processes that the tasks of the line above started: in no sum, since their own lines have it. */
+  readonly isChildren?: boolean;
   /** Of threads and processes in no region: only some events are counted there. */
   readonly isOther?: boolean;
   readonly values: Float64Array;
   /** The values scaled, where they are to be (scaling.ts). */
   readonly shown: Float64Array;
+  /** What metrics are made of, where that is not `values`. */
+  readonly measured?: Float64Array;
 }
 
 export interface Column {
@@ -51,7 +55,8 @@ export function columnsOf(report: Report, rows: readonly ReportRow[], lines: rea
   const cpuNs = cpuOf(report);
   const cpuMark = markOf(report, TASK_CLOCK);
   const unit = unitFor(lines.map((line) => line.values[TASK_CLOCK]!));
-  const cpu = (line: Line): string => cpuMark + inUnit(line.values[TASK_CLOCK]!, unit);
+  const cpu = (line: Line): string =>
+    (line.isChildren === true ? '+' : '') + cpuMark + inUnit(line.values[TASK_CLOCK]!, unit);
   const columns: Column[] = [
     { title: `CPU ${unit.name}`, rank: RANK_CPU, cell: cpu },
     { title: 'share %', rank: 3, cell: (line) => percent(line.values[TASK_CLOCK]!, cpuNs) },
@@ -68,7 +73,11 @@ export function columnsOf(report: Report, rows: readonly ReportRow[], lines: rea
   for (const event of counted)
     if (event.id !== TASK_CLOCK && !report.hidden.has(event))
       columns.push(eventColumn(event, { report, rows, lines }));
-  return [...columns, ...metricColumns(report, rows)];
+  // Of what others used one figure is enough, and it must not look like a part of the table.
+  return [...columns, ...metricColumns(report, rows)].map((column) => {
+    if (column.rank === RANK_CPU) return column;
+    return { ...column, cell: (line) => (line.isChildren === true ? '' : column.cell(line)) };
+  });
 }
 
 /** Where nothing is Node.js nobody misses what only JavaScript has. */

@@ -6,13 +6,20 @@
 import type { EventInfo } from '../core/events.ts';
 import { blockagesJson, waitedBehindJson } from './blocked-table.ts';
 import type { BlockageJson, BlockedNowJson, WaitedBehindJson } from './blocked-table.ts';
+import { childrenOf } from './children.ts';
+import type { Children } from './children.ts';
 import { rowMetrics, wholeMetrics } from './metric-values.ts';
 import type { MetricJson } from './metric-values.ts';
+import { processesJson } from './process-document.ts';
+import type { ProcessJson } from './process-document.ts';
+import { allProcesses } from './process-rows.ts';
 import { endingText, eventStates, overheadOf, rowsOf, sumOf, systemRows, totalOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { countedShare, scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
 import type { By, Losses } from './tally.ts';
+import { valuesJson } from './values-json.ts';
+import type { ValuesJson } from './values-json.ts';
 
 export interface PerTaskJson {
   readonly min: number;
@@ -32,18 +39,19 @@ export interface CounterJson {
   readonly perTask: PerTaskJson | null;
 }
 
-/** null: it never had its turn on the PMU while this ran. */
-export type ValuesJson = Readonly<Record<string, { readonly value: number | null }>>;
-
 export interface TaskJson {
   readonly name: string;
   /** With --by task only. */
   readonly id?: number;
+  /** Pid, where the row is of one process. */
+  readonly process?: number;
   readonly count: number;
   readonly live: number;
   readonly counters: Readonly<Record<string, CounterJson>>;
   /** By name; null: not supported here, not counted while the row's tasks ran, or nothing to divide by. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** What processes used that these tasks started: no part of `counters`. */
+  readonly children?: { readonly processes: number; readonly counters: ValuesJson };
 }
 
 export interface StatJson {
@@ -65,7 +73,8 @@ export interface StatJson {
     /** The part of the time in which it was counted: below 1 when events took turns on the PMU. */
     readonly countedShare: number;
   }[];
-  readonly processes: readonly { readonly pid: number; readonly node: string; readonly exited: boolean }[];
+  /** All of the command; their sum is that of `threads`. */
+  readonly processes: readonly ProcessJson[];
   readonly threads: readonly {
     readonly id: number;
     readonly name: string;
@@ -100,7 +109,15 @@ export interface ConservationJson {
 export interface IntervalJson {
   readonly startNs: number;
   readonly endNs: number;
-  readonly tasks: readonly { readonly name: string; readonly count: number; readonly counters: ValuesJson }[];
+  readonly tasks: readonly {
+    readonly name: string;
+    /** Pid, where the row is of one process. */
+    readonly process?: number;
+    readonly count: number;
+    readonly counters: ValuesJson;
+  }[];
+  /** With --by process: what the JavaScript threads of each used. */
+  readonly processes?: readonly { readonly pid: number; readonly counters: ValuesJson }[];
   /** Event loops that did not answer at its end. */
   readonly blocked: readonly BlockedNowJson[];
 }
@@ -114,6 +131,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
   const everywhere = additive.filter((event) => report.others.lines.includes(event.id));
   const scaling = scalingOf(tally.processes);
   const metricsOfRow = rowMetrics(report);
+  const children = childrenOf(report, allProcesses(report));
   const shown = (values: Float64Array): ValuesJson => valuesJson(additive, scaledValues(values, scaling));
   return {
     schema: 'taskperf.stat/1',
@@ -127,7 +145,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     events: states.map(({ event, kind, supported, reason, share }) => {
       return { name: event.name, unit: event.unit, kind, supported, reason, countedShare: share };
     }),
-    processes: tally.processes.map(({ pid, node, exited }) => ({ pid, node, exited })),
+    processes: processesJson(report, additive),
     threads: [
       ...tally.threads.map(({ id, name, pid, total }) => {
         return { id, name, pid, javascript: true, counters: shown(total) };
@@ -139,6 +157,7 @@ export function documentOf(report: Report, intervals?: readonly IntervalJson[]):
     tasks: rows.map((row) => ({
       ...taskJson(row, { events, counted: new Set(counted), scaling }),
       metrics: metricsOfRow(row),
+      ...childrenJson(children(row), additive),
     })),
     system: systemRows(report).map((row) => {
       const isOther = report.others.rows.includes(row);
@@ -163,12 +182,6 @@ function blockedJson({ blocked }: Report): Pick<StatJson, 'blockages' | 'blocked
     blocked: { limitNs, count: totals.count, ns: Math.round(totals.ns) },
     waitedBehind: waitedBehindJson(blocked),
   };
-}
-
-/** The values of the given events, by name. */
-export function valuesJson(events: readonly EventInfo[], values: Float64Array): ValuesJson {
-  const shown = (value: number): number | null => (Number.isNaN(value) ? null : value);
-  return Object.fromEntries(events.map((event) => [event.name, { value: shown(values[event.id]!) }]));
 }
 
 /** Threads' total minus tasks and system rows, of what was counted: events that take turns are not scaled here. */
@@ -198,6 +211,15 @@ export function imbalances(report: Report): string[] {
     );
 }
 
+function childrenJson(
+  children: Children | undefined,
+  additive: readonly EventInfo[],
+): Pick<TaskJson, 'children'> {
+  if (children === undefined) return {};
+  const { processes, shown } = children;
+  return { children: { processes, counters: valuesJson(additive, shown) } };
+}
+
 function nodeOf({ tally, pid }: Report): string | null {
   const own = tally.processes.find((one) => one.pid === pid) ?? tally.processes[0];
   return own?.node ?? null;
@@ -212,7 +234,10 @@ interface Selection {
 
 const NOT_COUNTED: CounterJson = { value: null, enabledNs: 0, runningNs: 0, perTask: null };
 
-function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit<TaskJson, 'metrics'> {
+function taskJson(
+  row: ReportRow,
+  { events, counted, scaling }: Selection,
+): Omit<TaskJson, 'metrics' | 'children'> {
   const values = scaledValues(row.values, scaling);
   const exited = scaledValues(row.exited, scaling);
   const counters = events.map((event): [string, CounterJson] => {
@@ -227,6 +252,7 @@ function taskJson(row: ReportRow, { events, counted, scaling }: Selection): Omit
   return {
     name: row.name,
     ...(row.id === undefined ? {} : { id: row.id }),
+    ...(row.pid === undefined ? {} : { process: row.pid }),
     count: row.count,
     live: row.live,
     counters: Object.fromEntries(counters),

@@ -17,6 +17,9 @@ const LOSS_TEXT: Readonly<Record<keyof Losses, string>> = {
   events: 'exits missing in the quantiles (ring overwritten)',
 };
 
+const CHILDREN_LINE =
+  ' └ +: CPU time of processes that tasks of the row above started; it is in the other rows, too';
+
 /** `dropped` are the titles of columns that found no room. */
 export function footerLines(
   report: Report,
@@ -26,6 +29,7 @@ export function footerLines(
   const lines = [timeLine(report, rows), ...cpuLines(report)];
   if (report.tally.processes.length > 0) lines.push(overheadLine(report), lossLine(report.tally.lost));
   lines.push(` program ${endingText(report.ended)}`);
+  if (report.owners.size > 0) lines.push(CHILDREN_LINE);
   lines.push(...estimateLines(report));
   if (dropped.length > 0)
     lines.push(` no room for: ${dropped.join(', ')} (use a wider terminal, COLUMNS=120 or --json)`);

@@ -34,7 +34,7 @@ Ctrl-C goes to the program first; a second one kills it.
       --stack          also the JavaScript stack of what blocks an event loop
   -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
-      --by WHAT        one row per name, task or thread [name]
+      --by WHAT        one row per name, task or thread, or the names of each process apart: process [name]
       --no-color       no colours; NO_COLOR and a stderr that is no terminal do the same
   -h, --help           this page
 

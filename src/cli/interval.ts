@@ -5,7 +5,8 @@ import { EVENT_LINES } from '../core/layout.ts';
 import { blockedNowJson, blockedNowLines } from './blocked-table.ts';
 import type { Collector, Spread } from './collector.ts';
 import { columnUnit } from './columns.ts';
-import { valuesJson } from './document.ts';
+import { byCpu, deltasOf, deltasOfProcesses, underProcesses } from './interval-deltas.ts';
+import type { Delta } from './interval-deltas.ts';
 import type { IntervalJson } from './document.ts';
 import { statesOf } from './event-state.ts';
 import type { EventState } from './event-state.ts';
@@ -16,8 +17,10 @@ import { busyPids, isCounted, sumOf } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
 import type { Style } from './table.ts';
-import type { Row, Tally } from './tally.ts';
+import type { By, Tally } from './tally.ts';
 import { count, inUnit, percent, shorten, unitFor } from './units.ts';
+import { valuesJson } from './values-json.ts';
+import type { ValuesJson } from './values-json.ts';
 
 /** Entries kept for the document; later intervals are counted only. */
 export const INTERVALS_MAX: number = 10_000;
@@ -26,14 +29,8 @@ const NAME_WIDTH_MIN = 16;
 /** So that the blocks of most intervals stand in line. */
 const WIDTH_MIN = 10;
 
-interface Delta {
-  readonly key: string;
-  readonly name: string;
-  readonly count: number;
-  readonly values: Float64Array;
-}
-
 export interface IntervalOptions {
+  readonly by: By;
   readonly events: readonly EventInfo[];
   readonly hidden: ReadonlySet<EventInfo>;
   /** The user named them: they stay longer than the quantiles. */
@@ -67,31 +64,36 @@ export class Intervals {
     this.#session.poll();
     const tally = this.#session.tally();
     const deltas = deltasOf(tally, this.#before);
+    const processes = this.#options.by === 'process' ? deltasOfProcesses(tally, this.#before) : undefined;
+    const lines = processes === undefined ? deltas : underProcesses(processes, deltas);
     const cpuNs = cpuOf(tally) - (this.#before === undefined ? 0 : cpuOf(this.#before));
     const block =
       tally.processes.length === 0
         ? this.#renderProcesses({ nowNs, style, tally })
-        : this.#render(deltas, { nowNs, cpuNs, style, tally });
-    this.#keep(deltas, tally, nowNs);
+        : this.#render(lines, { nowNs, cpuNs, style, tally });
+    this.#keep({ deltas, processes, tally, endNs: nowNs });
     this.#before = tally;
     this.#startNs = nowNs;
     this.#collector.reset();
     return block;
   }
 
-  #keep(deltas: readonly Delta[], { processes }: Tally, endNs: number): void {
+  #keep({ deltas, processes, tally, endNs }: Kept): void {
     if (this.kept.length === INTERVALS_MAX) {
       this.dropped++;
       return;
     }
-    const counted = this.#options.events.filter((event) => isCounted(event, processes));
-    const scaling = scalingOf(processes);
-    const tasks = deltas.map(({ name, count: ended, values }) => {
-      return { name, count: ended, counters: valuesJson(counted, scaledValues(values, scaling)) };
+    const counted = this.#options.events.filter((event) => isCounted(event, tally.processes));
+    const scaling = scalingOf(tally.processes);
+    const shown = (values: Float64Array): ValuesJson => valuesJson(counted, scaledValues(values, scaling));
+    const tasks = deltas.map(({ name, pid, count: ended, values }) => {
+      return { name, ...(pid === undefined ? {} : { process: pid }), count: ended, counters: shown(values) };
     });
     const { blocked: log } = this.#session;
     const blocked = log === undefined ? [] : blockedNowJson(log, this.#options.startNs);
-    this.kept.push({ startNs: this.#startNs, endNs, tasks, blocked });
+    const ofProcesses = processes?.map(({ pid, values }) => ({ pid: pid!, counters: shown(values) }));
+    const more = ofProcesses === undefined ? {} : { processes: ofProcesses };
+    this.kept.push({ startNs: this.#startNs, endNs, tasks, blocked, ...more });
   }
 
   /** Where nothing is Node.js: the CPU time of each process, as of the last looks at them. */
@@ -103,7 +105,7 @@ export class Intervals {
     const deltas = [...now].map(([name, ns]): Delta => {
       const values = new Float64Array(EVENT_LINES);
       values[TASK_CLOCK] = Math.max(0, ns - (this.#processesBefore.get(name) ?? 0));
-      return { key: name, name, count: 0, values };
+      return { key: name, name, pid: undefined, count: 0, values };
     });
     this.#processesBefore = now;
     const ran = deltas.filter(({ values }) => values[TASK_CLOCK]! > 0).sort(byCpu);
@@ -111,7 +113,8 @@ export class Intervals {
   }
 
   #render(deltas: readonly Delta[], { nowNs, cpuNs, style, tally }: Frame): string {
-    const shown = deltas.slice(0, ROWS_MAX);
+    const rowsMax = this.#options.by === 'process' ? ROWS_MAX * 2 : ROWS_MAX;
+    const shown = deltas.slice(0, rowsMax);
     const spreads = new Map(
       shown.map((delta) => [delta, this.#collector.groups.get(delta.key)?.spread(TASK_CLOCK)]),
     );
@@ -134,12 +137,19 @@ export class Intervals {
         fitted.map(({ cells }) => cells[i]!),
       ),
     );
-    if (deltas.length > ROWS_MAX) lines.push(row(`… ${deltas.length - ROWS_MAX} more`, []));
+    if (deltas.length > rowsMax) lines.push(row(`… ${deltas.length - rowsMax} more`, []));
     const { blocked } = this.#session;
     if (blocked !== undefined) lines.push(...blockedNowLines(blocked).map((line) => ` ${line}`));
     if (lines.length === 0) lines.push(tally.processes.length === 0 ? ' nothing ran' : ' no task ran');
     return `${row(`${(nowNs / 1e9).toFixed(3)} s`, titles)}\n${lines.join('\n')}\n`;
   }
+}
+
+interface Kept {
+  readonly deltas: readonly Delta[];
+  readonly processes: readonly Delta[] | undefined;
+  readonly tally: Tally;
+  readonly endNs: number;
 }
 
 interface Frame {
@@ -245,24 +255,6 @@ function fit(columns: readonly Column[], width: number): Column[] {
   const used = (): number => kept.reduce((sum, one) => sum + one.width + 1, 1);
   while (kept.length > 1 && used() + NAME_WIDTH_MIN > width) kept.pop();
   return columns.filter((one) => kept.includes(one));
-}
-
-function deltasOf(tally: Tally, before: Tally | undefined): Delta[] {
-  return tally
-    .sortedRows()
-    .map((row) => deltaOf(row, before?.rows.get(row.key)))
-    .filter((delta) => delta.count > 0 || delta.values.some((value) => value > 0))
-    .sort(byCpu);
-}
-
-function byCpu(a: Delta, b: Delta): number {
-  return b.values[TASK_CLOCK]! - a.values[TASK_CLOCK]!;
-}
-
-/** Never below 0: a task that ended while the books were read may have been seen twice before. */
-function deltaOf(row: Row, before: Row | undefined): Delta {
-  const values = row.values.map((value, event) => Math.max(0, value - (before?.values[event] ?? 0)));
-  return { key: row.key, name: row.name, count: Math.max(0, row.count - (before?.count ?? 0)), values };
 }
 
 function cpuOf(tally: Tally): number {

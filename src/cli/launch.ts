@@ -10,6 +10,7 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { OWNER_VARIABLE } from '../core/owner.ts';
 import { encodeIdentity, ownIdentity } from '../node/identity.ts';
 import { launcherFile, release, startHeld } from './held-start.ts';
 import { noUsage } from './os-usage.ts';
@@ -65,6 +66,8 @@ export function childEnv(env: NodeJS.ProcessEnv, events: string, directory: stri
   const options = env['NODE_OPTIONS'] ?? '';
   return {
     ...env,
+    // Of a taskperf that counts this one: its tasks own this process, and nothing of ours.
+    [OWNER_VARIABLE]: undefined,
     NODE_OPTIONS: options.includes(preload) ? options : `${options} ${preload}`.trim(),
     TASKPERF_SESSION: String(process.pid),
     TASKPERF_SESSION_START: encodeIdentity(ownIdentity()),

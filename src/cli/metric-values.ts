@@ -19,6 +19,8 @@ export interface MetricColumn {
 export interface MetricLine {
   readonly task?: ReportRow;
   readonly values: Float64Array;
+  /** What the metrics of the line are made of, where that is not `values`. */
+  readonly measured?: Float64Array;
   /** The line of the whole run. */
   readonly isTotal?: boolean;
 }
@@ -123,10 +125,10 @@ function runMetrics(report: Report): Record<string, MetricJson> {
 
 function valueOfLine(
   bound: BoundMetric,
-  { task, values }: MetricLine,
+  { task, values, measured = values }: MetricLine,
   scaled: (values: Float64Array) => Float64Array,
 ): number | undefined {
-  if (!bound.metric.perTask) return valueOf(bound, scaled(values), 0);
+  if (!bound.metric.perTask) return valueOf(bound, scaled(measured), 0);
   return task === undefined ? undefined : valueOf(bound, scaled(task.exited), task.count);
 }
 

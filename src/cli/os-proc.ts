@@ -53,6 +53,12 @@ export function switchesOf(pid: number, tid: number): [number, number] | undefin
   return found === null ? undefined : [Number(found[1]), Number(found[2])];
 }
 
+/** Does the thread sleep, in a system call? Undefined when it has gone. */
+export function isAsleep(pid: number, tid: number): boolean | undefined {
+  const state = statOf(`/proc/${pid}/task/${tid}/stat`)?.[0];
+  return state === undefined ? undefined : state === 'S' || state === 'D';
+}
+
 /** Names the processes that the thread has started and that are still its children. */
 export function childrenFile(pid: number, tid: number): ProcFile {
   return new ProcFile(`/proc/${pid}/task/${tid}/children`);
@@ -82,7 +88,24 @@ export function childrenByParent(): Map<number, number[]> {
 
 /** Was this variable in its environment when it was started, or in that of the process it was forked from? */
 export function wasGiven(pid: number, variable: string): boolean {
-  return readSmall(`/proc/${pid}/environ`)?.split('\0').includes(variable) ?? false;
+  return environOf(pid).includes(variable);
+}
+
+function environOf(pid: number): string[] {
+  return readSmall(`/proc/${pid}/environ`)?.split('\0') ?? [];
+}
+
+/** The same variable's value; undefined where it has none, or the process is hidden from us. */
+export function givenTo(pid: number, name: string): string | undefined {
+  const start = `${name}=`;
+  return environOf(pid)
+    .find((one) => one.startsWith(start))
+    ?.slice(start.length);
+}
+
+/** The words of its command line. */
+export function commandOf(pid: number): string[] {
+  return (readSmall(`/proc/${pid}/cmdline`) ?? '').split('\0');
 }
 
 /** What a thread calls itself: it has another number than here when it is in a pid namespace of its own. */

@@ -1,5 +1,8 @@
 /** One process of the command and its threads, as the tool sees them from outside, look by look. */
+import path from 'node:path';
 import { TASK_CLOCK } from '../core/events.ts';
+import { OWNER_VARIABLE, parseOwner } from '../core/owner.ts';
+import type { Owner } from '../core/owner.ts';
 import { ThreadClock } from './os-counter.ts';
 import type { Kernel } from './os-counter.ts';
 import { EventCounters } from './os-events.ts';
@@ -7,6 +10,8 @@ import type { EventOpener, OsEvent } from './os-events.ts';
 import {
   childrenFile,
   childrenIn,
+  commandOf,
+  givenTo,
   ignoresChildrenIn,
   innerIdOf,
   nameOf,
@@ -27,6 +32,9 @@ export interface Counting {
 
 /** A thread of Node.js that has counted nothing by itself for so long runs no JavaScript. */
 const HELPER_MS = 250;
+
+/** As much as a region has room for. */
+const COMMAND_LENGTH_MAX = 88;
 
 export class OsThread {
   readonly pid: number;
@@ -129,6 +137,12 @@ export class OsProcess {
   readonly ended: OsThread[] = [];
   /** File name of the program, '' when it is hidden from us. */
   program = '';
+  /** The script of Node.js, '' where it runs none or is something else. */
+  script = '';
+  /** What Node.js calls itself (process.title), '' where it has not chosen a name. */
+  title = '';
+  /** The task that started it, as its environment says. */
+  owner: Owner | null = null;
   /** Who is told what it used when it ends; undefined when its parent has gone or was never seen. */
   parent: OsProcess | undefined;
   /** A region was found to be of it. */
@@ -190,7 +204,7 @@ export class OsProcess {
     const wholeNs = this.#counting.kernel.processCpuNs(this.pid);
     const tids = threadsOf(this.pid);
     if (this.#looks === 0) this.#first.innerTid = innerIdOf(this.pid, this.pid);
-    if (isRenameLook(this.#looks++)) this.program = programOf(this.pid) || this.program;
+    if (isRenameLook(this.#looks++)) this.#identify();
     for (const tid of tids ?? []) if (!this.threads.has(tid)) this.#add(tid);
     const present = new Set(tids);
     const { isNode } = this;
@@ -201,6 +215,21 @@ export class OsProcess {
     }
     if (wholeNs !== undefined) this.unseenNs = Math.max(this.unseenNs, wholeNs - liveNs - this.#endedNs);
     return this.threads.size > 0;
+  }
+
+  /** An execve changes all of this. */
+  #identify(): void {
+    const { pid } = this;
+    this.program = programOf(pid) || this.program;
+    if (this.isNode) this.#readCommand(commandOf(pid));
+    this.owner = parseOwner(givenTo(pid, OWNER_VARIABLE)) ?? this.owner;
+  }
+
+  /** A title is written over the command line, and the rest of it is cleared. */
+  #readCommand([first = '', ...words]: readonly string[]): void {
+    const isTitle = words.every((word) => word === '') && path.basename(first) !== this.program;
+    this.title = isTitle ? shownName(first) : '';
+    if (!isTitle) this.script = scriptIn(words) || this.script;
   }
 
   /** The thread that calls itself so. */
@@ -248,6 +277,22 @@ export class OsProcess {
     this.threads.delete(thread.tid);
     this.ended.push(thread);
   }
+}
+
+/** The first word that is no option of Node.js, nor the value of one; '' where the program is none of the words. */
+function scriptIn(words: readonly string[]): string {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (/^(-e|--eval|-p|-pe|--print)$/.test(word)) return `node ${word}`;
+    if (/^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions)$/.test(word)) i++;
+    else if (!word.startsWith('-')) return shownName(path.basename(word));
+  }
+  return '';
+}
+
+/** A command line may be of any length, and of any bytes. */
+function shownName(text: string): string {
+  return text.slice(0, COMMAND_LENGTH_MAX);
 }
 
 /** Threads name themselves when they have begun, and an execve renames: look 0, 1, 2, 4, 8 … asks again. */

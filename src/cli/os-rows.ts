@@ -6,6 +6,7 @@ import { TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
 import type { EventState } from './event-state.ts';
+import type { Owner } from '../core/owner.ts';
 import { partsOf } from './os-parts.ts';
 import type { Part } from './os-parts.ts';
 import type { OsThreads } from './os-threads.ts';
@@ -26,6 +27,18 @@ export interface OtherRow {
   readonly values: Float64Array;
 }
 
+export interface SeenProcess {
+  readonly pid: number;
+  /** Of its first thread, at most 15 bytes. */
+  readonly name: string;
+  readonly isNode: boolean;
+  /** As in OsProcess. */
+  readonly script: string;
+  readonly title: string;
+  readonly owner: Owner | null;
+  readonly rows: readonly OtherRow[];
+}
+
 export interface Others {
   /** Most costly first. */
   readonly rows: readonly OtherRow[];
@@ -34,10 +47,16 @@ export interface Others {
   readonly lines: readonly number[];
   /** How far each event can be trusted where no region counts it, by line. */
   readonly states: ReadonlyMap<number, EventState>;
+  /** Each process that was seen, with what of it is in no region; in the order of their ends. */
+  readonly seen: readonly SeenProcess[];
+  /** What belongs to none of them. */
+  readonly unplaced: Float64Array;
   /** Processes seen that made no region. */
   readonly processes: number;
   /** One of them is Node.js. */
   readonly hasUncountedNode: boolean;
+  /** How many of those that ran for long enough to have made one. */
+  readonly uncountedNode: number;
   readonly notes: readonly string[];
 }
 
@@ -46,8 +65,11 @@ export const NO_OTHERS: Others = {
   threads: [],
   lines: [],
   states: new Map(),
+  seen: [],
+  unplaced: new Float64Array(EVENT_LINES),
   processes: 0,
   hasUncountedNode: false,
+  uncountedNode: 0,
   notes: [],
 };
 
@@ -64,6 +86,8 @@ const LISTED_MAX = 1000;
 const NOTED_SHARE = 0.01;
 /** The least that it must lack: readings of running threads are apart by less. */
 const NOTED_NS = 5e6;
+/** CPU time in which Node.js has started and would have loaded us: `node --version` does not. */
+const NODE_START_NS = 100e6;
 const REST = '(short-lived threads)';
 
 /** After `os.stop()`. */
@@ -71,7 +95,8 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
   if (!os.isVisible) return { ...NO_OTHERS, notes: hiddenNotes() };
   const states = statesOf(os, context.events);
   const lines = [...states].filter(([, state]) => state.supported).map(([line]) => line);
-  const seen = os.ended.flatMap((one) => partsOf(one, { os, tally, by: context.by, lines }));
+  const ofEach = os.ended.map((one) => partsOf(one, { os, tally, by: context.by, lines }));
+  const seen = ofEach.flat();
   const left = leftOf(os, tally, seen);
   const values = left.map((value) => Math.max(0, value));
   const rest = { row: REST, pid: context.command, tid: 0, thread: REST, values };
@@ -83,8 +108,13 @@ export function othersOf(os: OsThreads, tally: Tally, context: Context): Others 
     threads: threadsOf(parts),
     lines,
     states,
+    seen: os.ended.map(({ pid, name, isNode, script, title, owner }, i) => {
+      return { pid, name, isNode, script, title, owner, rows: rowsOf(ofEach[i]!) };
+    }),
+    unplaced: values,
     processes: others.length,
     hasUncountedNode: others.some((one) => one.isNode),
+    uncountedNode: others.filter((one) => one.isNode && one.cpuNs() > NODE_START_NS).length,
     notes: notesOf(os, left[TASK_CLOCK]!),
   };
 }

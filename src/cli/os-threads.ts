@@ -15,6 +15,7 @@ import path from 'node:path';
 import { fieldOf, noUsage } from './os-usage.ts';
 import type { Usage } from './os-usage.ts';
 import { isAlive } from './directory.ts';
+import type { Owner } from '../core/owner.ts';
 import type { Addon } from '../node/addon.ts';
 import { Kernel } from './os-counter.ts';
 import { EventCounters, EventOpener } from './os-events.ts';
@@ -74,6 +75,7 @@ export class OsThreads {
   /** Processes that are known not to be of the command. */
   #strangers: ReadonlySet<number> = new Set();
   #looks = 0;
+  readonly #owners: Owner[] = [];
   readonly #counting: Counting;
   readonly #waited: Usage | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -143,6 +145,11 @@ export class OsThreads {
     return !this.isVisible || wasGiven(pid, this.#mark);
   }
 
+  /** Tasks that own processes, found since this was last called. */
+  takeOwners(): Owner[] {
+    return this.#owners.splice(0);
+  }
+
   /** One look at everything. */
   look(): void {
     const regions = this.#regions();
@@ -151,8 +158,10 @@ export class OsThreads {
     if (this.#looks++ % STRAY_LOOKS === STRAY_LOOKS - 1) this.#addStrays();
     // Those found on the way are looked at, too: the map grows under the loop.
     for (const one of this.processes.values()) {
+      const { owner } = one;
       if (one.look()) this.#addChildren(one, slow, parents);
       else this.#ended(one);
+      if (one.owner !== null && one.owner !== owner) this.#owners.push(one.owner);
       // Its threads count by themselves, and registers are few.
       if (one.isNode) this.whole.closeHardware();
     }

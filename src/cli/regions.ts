@@ -5,8 +5,19 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { EVENT_GIVEN_FIRST } from '../core/events.ts';
-import { EVENT_LINES, H_PID, H_STATE, PROCESS_EXITED, T_F64_TOTAL, T_TID } from '../core/layout.ts';
+import {
+  E_F64_ID,
+  E_NAME,
+  EVENT_LINES,
+  H_PID,
+  H_STATE,
+  PROCESS_EXITED,
+  T_F64_TOTAL,
+  T_TID,
+} from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
+import { ownerIn } from '../core/owner.ts';
+import type { Owner } from '../core/owner.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { BlockedLog } from './blocked.ts';
 import { Collector } from './collector.ts';
@@ -20,6 +31,7 @@ import {
   sessionOfError,
 } from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
+import { visitLiveTasks } from './live.ts';
 import { RegionReader } from './reader.ts';
 import { openFile } from './source.ts';
 import { RingReader } from './ring.ts';
@@ -31,6 +43,7 @@ import { keyOf, Tally } from './tally.ts';
 import type { By } from './tally.ts';
 import { TaskLog } from './task-log.ts';
 import type { LoggedTask } from './task-log.ts';
+import { TaskNames } from './task-names.ts';
 
 export interface SessionOptions {
   readonly directory: string;
@@ -46,6 +59,8 @@ export interface SessionOptions {
   readonly stacks?: Stacks | undefined;
   /** The process that calls itself `inner`: see OsThreads. Undefined: it is not known, or not yet. */
   readonly hostPid?: (inner: number) => number | undefined;
+  /** Tasks that own a process without a region, found since it was last asked. */
+  readonly takeOwners?: () => readonly Owner[];
 }
 
 interface OpenRegion {
@@ -56,6 +71,7 @@ interface OpenRegion {
   pid: number | undefined;
   readonly rings: { readonly ring: RingReader; readonly sink: ExitSink }[];
   readonly log: TaskLog | undefined;
+  readonly taskNames: TaskNames;
 }
 
 export class RegionSession {
@@ -71,6 +87,8 @@ export class RegionSession {
   readonly #others: Set<string> = new Set();
   readonly #ended: Tally = new Tally();
   readonly #tasks: LoggedTask[] = [];
+  /** By what the process calls itself. */
+  readonly #taskNames: Map<number, TaskNames> = new Map();
   /** Which events take turns on the PMU, as the processes that have been found say. */
   readonly #scaling: Map<number, number> = new Map();
 
@@ -87,6 +105,7 @@ export class RegionSession {
   /** Finds new regions and drains all rings. Returns how full the fullest ring was, 0 to 1. */
   poll(): number {
     this.#discover();
+    for (const owner of this.#options.takeOwners?.() ?? []) this.#want(owner);
     let fullest = 0;
     for (const [key, region] of this.#open) {
       // Asked before the drain: what a process wrote before it died is then surely seen.
@@ -133,6 +152,15 @@ export class RegionSession {
     return this.#tasks;
   }
 
+  /** What the task is called, after `finish`: as it ended, or else as it was when it started a process. */
+  nameOf({ pid, task, name }: Owner): string {
+    return this.#taskNames.get(pid)?.get(task) ?? name;
+  }
+
+  #want({ pid, task }: Owner): void {
+    this.#taskNames.get(pid)?.want(task);
+  }
+
   /** Reads everything for the last time and removes this session's files. */
   finish(): Tally {
     this.poll();
@@ -162,8 +190,13 @@ export class RegionSession {
       const innerPid = reader.header.i32[H_PID]!;
       // Its end would be another's, and so would be who is killed with the command.
       if (innerPid !== pidOfFile(name)) reader.damage.note(`it says that it is of process ${innerPid}`);
-      this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log });
+      const taskNames = new TaskNames();
+      this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log, taskNames });
       this.#noteScaling(reader);
+      // Without the addon each worker has a region and numbers its tasks by itself.
+      if (name === String(innerPid)) this.#taskNames.set(innerPid, taskNames);
+      const owner = ownerIn(reader.header);
+      if (owner !== null) this.#want(owner);
     } catch (error) {
       this.#others.add(key);
       this.notes.push(
@@ -198,27 +231,28 @@ export class RegionSession {
     }
   }
 
-  #drain({ reader, rings, log }: OpenRegion): number {
+  #drain(region: OpenRegion): number {
+    const { reader, rings } = region;
     reader.refresh();
     if (rings.length < reader.threadsUsed) this.#noteScaling(reader);
     while (rings.length < reader.threadsUsed) {
       const thread = rings.length;
-      rings.push({ ring: new RingReader(reader, thread), sink: this.#sink(reader, thread, log) });
+      rings.push({ ring: new RingReader(reader, thread), sink: this.#sink(region, thread) });
     }
     let most = 0;
     for (const { ring, sink } of rings) most = Math.max(most, ring.drain(sink));
     return most / reader.layout.ring;
   }
 
-  #sink(reader: RegionReader, thread: number, log: TaskLog | undefined): ExitSink {
+  #sink({ reader, log, taskNames }: OpenRegion, thread: number): ExitSink {
     const key = (name: number): string => keyOf(reader, this.#options.by, name, reader.thread(thread));
     const total = this.collector.sink(thread, key, log);
     const interval = this.intervalCollector?.sink(thread, key);
-    if (interval === undefined) return total;
     return {
       exit: (words, word) => {
         total.exit(words, word);
-        interval.exit(words, word);
+        interval?.exit(words, word);
+        taskNames.note(words.f64[word / 2 + E_F64_ID]!, words.i32[word + E_NAME]!);
       },
     };
   }
@@ -234,8 +268,10 @@ export class RegionSession {
     reader.isFinal = this.#hasEnded(region);
     this.#drain(region);
     this.#addTo(this.#ended, region);
-    this.blocked?.close(reader, region.pid ?? region.innerPid);
-    if (log !== undefined) this.#tasks.push(...log.tasks((name) => reader.name(name)));
+    this.#seal(region);
+    const pid = this.#pidOf(region) ?? region.innerPid;
+    this.blocked?.close(reader, pid);
+    if (log !== undefined) this.#tasks.push(...log.tasks(pid, (name) => reader.name(name)));
     const off = this.#ended.processes.at(-1)?.off;
     if (off !== undefined)
       this.notes.push(`taskperf switched itself off in process ${region.pid ?? region.innerPid}: ${off}`);
@@ -244,6 +280,14 @@ export class RegionSession {
     this.#others.add(key);
     removeFile(this.#directory.at(path.basename(reader.path)));
     reader.close();
+  }
+
+  #seal({ reader, taskNames }: OpenRegion): void {
+    if (taskNames.isWanted)
+      visitLiveTasks(reader, Number(process.hrtime.bigint()), (task) => {
+        taskNames.note(task.id, task.name);
+      });
+    taskNames.seal(reader);
   }
 
   /** Says why a process could not make its region, and removes what our processes left half made. */

@@ -2,6 +2,7 @@
 import { LATE, TASK_CLOCK } from '../core/events.ts';
 import type { EventInfo } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
+import type { Owner } from '../core/owner.ts';
 import type { BlockedReport } from './blocked-table.ts';
 import type { Group, Spread } from './collector.ts';
 import { statesOf } from './event-state.ts';
@@ -42,6 +43,8 @@ export interface Report {
   readonly groups: ReadonlyMap<string, Group>;
   /** With `by: 'task'` only. */
   readonly tasks: readonly LoggedTask[];
+  /** The tasks that started processes, by the pid of the process: pids as we call them, names as the tasks ended. */
+  readonly owners: ReadonlyMap<number, Owner>;
   /** Undefined: not looked for. */
   readonly blocked?: BlockedReport | undefined;
   /** Sentences for the user: regions that could not be read, processes that switched taskperf off. */
@@ -53,6 +56,8 @@ export interface ReportRow {
   readonly name: string;
   /** The task's number, for rows of single tasks. */
   readonly id: number | undefined;
+  /** The process, where the row is of one. */
+  readonly pid: number | undefined;
   readonly count: number;
   readonly live: number;
   readonly values: Float64Array;
@@ -152,10 +157,27 @@ export function overheadOf(tally: Tally): { switches: number; boundaries: number
   return sum;
 }
 
+/** Several rows as one. */
+export function mergedRow(name: string, rows: readonly ReportRow[]): ReportRow {
+  return {
+    name,
+    id: undefined,
+    pid: undefined,
+    count: rows.reduce((sum, row) => sum + row.count, 0),
+    live: rows.reduce((sum, row) => sum + row.live, 0),
+    values: sumOf(rows.map((row) => row.values)),
+    exited: sumOf(rows.map((row) => row.exited)),
+    enabledNs: 0,
+    runningNs: 0,
+    spread: NO_SPREAD,
+  };
+}
+
 function groupRow(row: Row, group: Group | undefined): ReportRow {
   return {
     name: row.name,
     id: undefined,
+    pid: row.pid,
     count: row.count,
     live: row.live,
     values: row.values,
@@ -178,19 +200,27 @@ function taskRows(report: Report, rows: readonly Row[]): ReportRow[] {
   if (count <= 0) return shown;
   const rest = sumOf(rows.map((row) => row.exited));
   for (const task of tasks) task.values.forEach((value, event) => (rest[event]! -= value));
-  const more = { name: '(tasks not listed)', id: undefined, count, live: 0, values: rest, exited: rest };
+  const more = {
+    name: '(tasks not listed)',
+    id: undefined,
+    pid: undefined,
+    count,
+    live: 0,
+    values: rest,
+    exited: rest,
+  };
   return [...shown, { ...more, enabledNs: 0, runningNs: 0, spread: NO_SPREAD }];
 }
 
 function taskRow(task: LoggedTask, scaling: Scaling): ReportRow {
-  const { name, id, values, enabledNs, runningNs } = task;
+  const { name, id, pid, values, enabledNs, runningNs } = task;
   const shown = scaledValues(values, scaling);
   const spread = (event: number): Spread | undefined => {
     const value = shown[event]!;
     if (Number.isNaN(value)) return undefined;
     return { min: value, p50: value, p90: value, p99: value, max: value };
   };
-  return { name, id, count: 1, live: 0, values, exited: values, enabledNs, runningNs, spread };
+  return { name, id, pid, count: 1, live: 0, values, exited: values, enabledNs, runningNs, spread };
 }
 
 function liveOnly(row: Row): Pick<ReportRow, 'count' | 'values' | 'exited'> {

@@ -21,7 +21,7 @@ export interface Stack {
 }
 
 /** A section is asked again so that what is shown is where it is now. */
-const AGAIN_NS = 1e9;
+const AGAIN_NS = 2.5e8;
 /** So long an answer may take: a thread on a busy machine has to be given a core first. */
 const PATIENCE_NS = 5e8;
 

@@ -4,6 +4,7 @@ import type { EventInfo } from '../core/events.ts';
 import { loadAddon } from '../node/addon.ts';
 import { parseStat, UsageError } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
+import type { AskedEvents } from './asked-events.ts';
 import { messageOf, prepareDirectory, regionDirectory } from './directory.ts';
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
@@ -14,6 +15,7 @@ import { othersOf } from './os-rows.ts';
 import type { Others } from './os-rows.ts';
 import { OsThreads } from './os-threads.ts';
 import { Output } from './output.ts';
+import { ownersOf } from './owners.ts';
 import { isPerfDeadly } from './doctor/machine.ts';
 import { checkPermitted } from './preflight.ts';
 import { printable } from './printable.ts';
@@ -62,6 +64,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     blockedNs: options.blockedMs * 1e6,
     stacks: options.stack ? new Stacks(loadAddon()) : undefined,
     hostPid: (inner) => system.hostPidOf(inner),
+    takeOwners: () => system.takeOwners(),
   });
   const env = envFor(options, directory);
   const system = new OsThreads({
@@ -80,7 +83,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   system.follow(child.before);
   const collector = session.intervalCollector;
   const intervals =
-    collector && new Intervals(session, collector, { ...asked, explicitEvents, system, startNs });
+    collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system, startNs });
   const stop = watch(
     session,
     () => {
@@ -94,34 +97,64 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const elapsedNs = nowNs() - startNs;
   system.stop();
   intervals?.next(elapsedNs, output.style);
-  const tally = session.finish();
-  const others = othersOf(system, tally, { command: child.pid, by, events });
-  const blocked = session.blocked && { log: session.blocked, startNs };
-  const notes = notesOf(session, others, { ended, dropped: intervals?.dropped ?? 0 });
-  const report: Report = {
-    command,
-    pid: child.pid,
+  const report = reportOf(options, {
     ended,
     elapsedNs,
-    events: events.filter((event) => !asked.optional.has(event) || isSeen(event, tally, others)),
+    startNs,
+    pid: child.pid,
+    session,
+    system,
+    dropped: intervals?.dropped ?? 0,
+  });
+  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
+  return exitStatus(ended);
+}
+
+/** A run that is over. */
+interface Run {
+  readonly pid: number;
+  readonly ended: Ending;
+  readonly startNs: number;
+  readonly elapsedNs: number;
+  readonly session: RegionSession;
+  readonly system: OsThreads;
+  readonly dropped: number;
+}
+
+function reportOf(options: StatArguments, run: Run): Report {
+  const { command, asked, by, explicitEvents, metricGroups } = options;
+  const { pid, ended, startNs, elapsedNs, session, system, dropped } = run;
+  const tally = session.finish();
+  const others = othersOf(system, tally, { command: pid, by, events: asked.events });
+  return {
+    command,
+    pid,
+    ended,
+    elapsedNs,
+    events: shownEvents(asked, tally, others),
     explicitEvents,
-    metricGroups: options.metricGroups,
+    metricGroups,
     hidden: asked.hidden,
     by,
     tally,
     others,
     groups: session.collector.groups,
     tasks: session.tasks(),
-    blocked,
-    notes,
+    owners: ownersOf(tally, others, (owner) => session.nameOf(owner)),
+    blocked: session.blocked && { log: session.blocked, startNs },
+    notes: notesOf(session, others, { ended, dropped }),
   };
-  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
-  return exitStatus(ended);
 }
 
-/** Some process of the command counted it. */
-function isSeen(event: EventInfo, tally: Tally, others: Others): boolean {
-  return isCounted(event, tally.processes) || others.lines.includes(event.id);
+/** Those that were asked for by name, and of the others what some process counted. */
+function shownEvents(
+  { events, optional }: AskedEvents,
+  { processes }: Tally,
+  { lines }: Others,
+): EventInfo[] {
+  return events.filter((event) => {
+    return !optional.has(event) || isCounted(event, processes) || lines.includes(event.id);
+  });
 }
 
 /** Of the Node processes of the command that run now. */
@@ -193,8 +226,18 @@ function notesOf(session: RegionSession, others: Others, run: { ended: Ending; d
       );
     }
   }
+  if (session.tally().processes.length > 0 && others.uncountedNode > 0)
+    notes.push(uncountedText(others.uncountedNode));
   if (run.dropped > 0) notes.push(`${run.dropped} intervals are missing in the document; use a longer -I`);
   return notes;
+}
+
+function uncountedText(processes: number): string {
+  const subject = processes === 1 ? '1 process of Node.js is' : `${processes} processes of Node.js are`;
+  return (
+    `${subject} not counted by task, only as a whole: they were started with an environment that lacks taskperf's ` +
+    'NODE_OPTIONS, or with --permission; add to NODE_OPTIONS instead of setting it'
+  );
 }
 
 /** The program has run: a table that cannot be written is said, but its exit status stays the program's. */

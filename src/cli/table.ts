@@ -5,9 +5,13 @@
 import { blockedLines } from './blocked-table.ts';
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
+import { childrenOf } from './children.ts';
+import type { Children } from './children.ts';
 import { footerLines } from './footer.ts';
 import { printable } from './printable.ts';
-import { rowsOf, sumOf, systemRows } from './report.ts';
+import { allProcesses } from './process-rows.ts';
+import { processLines } from './process-table.ts';
+import { mergedRow, rowsOf, sumOf, systemRows } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import { count, shorten } from './units.ts';
@@ -21,35 +25,62 @@ export interface Style {
 /** Rows above this are summed up as "… n more". */
 export const ROWS_MAX: number = 50;
 const NAME_WIDTH_MIN = 22;
+/** Two workers of a cluster differ in the middle of theirs. */
+const PROCESS_WIDTH_MIN = 34;
 const NAME_WIDTH_MAX = 60;
 const GAP = 2;
+/** A line between the header and the total. */
+export interface BodyLine {
+  readonly line: Line;
+  readonly look: 'task' | 'system' | 'process';
+}
+
+/** The lines of a row of tasks. */
+export type TaskLines = (name: string, row: ReportRow) => BodyLine[];
+
 /** The whole table, ending in a newline. */
 export function renderTable(report: Report, style: Style): string {
   const rows = rowsOf(report);
-  const tasks = rows.slice(0, ROWS_MAX).map((row) => taskLine(labelOf(row), row, report));
-  const system = systemLines(report);
-  const hidden = rows.slice(ROWS_MAX);
-  if (hidden.length > 0) tasks.push(restLine(hidden, report));
-  const total = totalLine(report);
-
-  const columns = columnsOf(report, rows, [...tasks, ...system, total]);
-  const fitted = fit(columns, [...tasks, ...system, total], style.width);
+  const isByProcess = report.by === 'process' && report.tally.processes.length > 0;
+  const children = childrenOf(report, allProcesses(report));
+  const toLines: TaskLines = (name, row) => taskLines(name, row, { report, children: children(row) });
+  const body = isByProcess ? processLines(report, toLines) : bodyLines(report, rows, toLines);
+  const lines = [...body.map(({ line }) => line), totalLine(report)];
+  const columns = columnsOf(report, rows, lines);
+  const fitted = fit(columns, lines, {
+    width: style.width,
+    nameMin: isByProcess ? PROCESS_WIDTH_MIN : NAME_WIDTH_MIN,
+  });
   const draw = (line: Line): string => drawLine(line, fitted).trimEnd();
   const paint = painter(style.color);
+  const plain = (text: string): string => text;
+  const looks = { task: plain, system: paint.dim, process: paint.bold };
+  const tasks = isByProcess ? body.length : body.filter(({ look }) => look === 'task').length;
+  const drawn = body.map(({ line, look }) => looks[look](draw(line)));
   const sections = [
     paint.bold(shorten(titleOf(report), style.width)),
     paint.dim(shorten(legendOf(report, rows), style.width)),
     '',
     paint.bold(drawHeader(fitted)),
-    ...tasks.map(draw),
-    ...(tasks.length === 0 ? [] : ['']),
-    ...system.map((line) => paint.dim(draw(line))),
-    draw(total),
+    ...drawn.slice(0, tasks),
+    ...(tasks === 0 ? [] : ['']),
+    ...drawn.slice(tasks),
+    draw(totalLine(report)),
     '',
     ...(report.blocked === undefined ? [] : blockedLines(report.blocked, style.width)),
     ...footerLines(report, rows, fitted.dropped).flatMap((line) => wrap(printable(line), style.width)),
   ];
   return `\n${sections.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+function bodyLines(report: Report, rows: readonly ReportRow[], toLines: TaskLines): BodyLine[] {
+  const tasks = rows.slice(0, ROWS_MAX).flatMap((row) => toLines(labelOf(row, report), row));
+  const hidden = rows.slice(ROWS_MAX);
+  if (hidden.length > 0) {
+    const rest = mergedRow(`… ${count(hidden.length)} more`, hidden);
+    tasks.push(...toLines(rest.name, rest));
+  }
+  return [...tasks, ...systemLines(report).map((line): BodyLine => ({ line, look: 'system' }))];
 }
 
 function systemLines(report: Report): Line[] {
@@ -69,8 +100,19 @@ function systemLines(report: Report): Line[] {
   return [...lines.slice(0, ROWS_MAX), rest];
 }
 
-function taskLine(name: string, task: ReportRow, { tally }: Report): Line {
-  return { name, task, values: task.values, shown: scaledValues(task.values, scalingOf(tally.processes)) };
+/** The row's line, and one of the processes that its tasks started. */
+function taskLines(
+  name: string,
+  task: ReportRow,
+  { report, children }: { report: Report; children: Children | undefined },
+): BodyLine[] {
+  const { values } = task;
+  const shown = scaledValues(values, scalingOf(report.tally.processes));
+  const own: BodyLine = { line: { name, task, values, shown }, look: 'task' };
+  if (children === undefined) return [own];
+  const label = `${/^ */.exec(name)![0]}└ ${children.label}`;
+  const { values: used, shown: usedShown } = children;
+  return [own, { line: { name: label, isChildren: true, values: used, shown: usedShown }, look: 'task' }];
 }
 
 function titleOf({ command, by, tally }: Report): string {
@@ -83,31 +125,19 @@ function titleOf({ command, by, tally }: Report): string {
 function legendOf(report: Report, rows: readonly ReportRow[]): string {
   if (report.tally.processes.length === 0) return ' CPU is task-clock';
   if (report.by === 'task') return ' CPU is task-clock; every row is one task';
-  return showsSums(report, rows)
-    ? ' CPU is task-clock; no task has ended, so the columns after share are sums'
+  if (showsSums(report, rows))
+    return ' CPU is task-clock; no task has ended, so the columns after share are sums';
+  return report.by === 'process'
+    ? ' CPU is task-clock, of a process all of it; columns after share are per task'
     : ' CPU is task-clock; the columns after share are per task';
 }
 
-function labelOf(row: ReportRow): string {
-  const name = printable(row.name);
-  if (row.id !== undefined) return `${name} #${row.id}`;
+function labelOf(row: ReportRow, { by, tally }: Report): string {
+  if (row.id !== undefined) return `${printable(row.name)} #${row.id}`;
+  // Every process has a thread "main".
+  const isMany = by === 'thread' && new Set(tally.processes.map(({ pid }) => pid)).size > 1;
+  const name = printable(row.name) + (isMany ? ` (${row.pid})` : '');
   return row.live > 0 ? `${name} (${count(row.live)} live)` : name;
-}
-
-function restLine(hidden: readonly ReportRow[], report: Report): Line {
-  const tasks = hidden.reduce((sum, row) => sum + row.count, 0);
-  const merged = {
-    name: `… ${count(hidden.length)} more`,
-    id: undefined,
-    count: tasks,
-    live: hidden.reduce((sum, row) => sum + row.live, 0),
-    values: sumOf(hidden.map((row) => row.values)),
-    exited: sumOf(hidden.map((row) => row.exited)),
-    enabledNs: 0,
-    runningNs: 0,
-    spread: (): undefined => undefined,
-  };
-  return taskLine(merged.name, merged, report);
 }
 
 // ---- fitting ----------------------------------------------------------------------------------------------------------
@@ -119,13 +149,17 @@ interface Fitted {
   readonly dropped: readonly string[];
 }
 
-function fit(all: readonly Column[], lines: readonly Line[], width: number): Fitted {
+function fit(
+  all: readonly Column[],
+  lines: readonly Line[],
+  { width, nameMin }: { width: number; nameMin: number },
+): Fitted {
   const sized = all.map((column) => {
     const cells = lines.map((line) => column.cell(line).length);
     return { ...column, width: Math.max(column.title.length, ...cells) };
   });
   const longest = Math.max(...lines.map((line) => [...line.name].length));
-  const wanted = Math.min(longest, NAME_WIDTH_MIN);
+  const wanted = Math.min(longest, nameMin);
   const kept = [...sized].sort((a, b) => a.rank - b.rank);
   const used = (): number => kept.reduce((sum, column) => sum + column.width + GAP, 1);
   while (kept.length > 1 && used() + wanted > width) kept.pop();

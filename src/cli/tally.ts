@@ -36,6 +36,8 @@ import {
   T_SEQ,
   T_TID,
 } from '../core/layout.ts';
+import { ownerIn, scriptIn } from '../core/owner.ts';
+import type { Owner } from '../core/owner.ts';
 import { visitLiveTasks } from './live.ts';
 import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
@@ -45,6 +47,8 @@ import type { EventRow, RegionReader, Words } from './reader.ts';
 export interface Row {
   readonly key: string;
   readonly name: string;
+  /** The process, where a row is of one. */
+  readonly pid: number | undefined;
   /** Tasks that exited. */
   count: number;
   /** Tasks still alive. */
@@ -76,6 +80,12 @@ export interface ThreadBooks {
 /** One Node.js process of the command. */
 export interface ProcessFacts {
   readonly pid: number;
+  /** What it calls itself, in its own pid namespace. */
+  readonly innerPid: number;
+  /** What it runs, as it says. */
+  readonly script: string;
+  /** The task that started it. */
+  readonly owner: Owner | null;
   readonly node: string;
   readonly exited: boolean;
   /** Bit per event: counted, estimated. */
@@ -99,7 +109,14 @@ export interface Losses {
   events: number;
 }
 
-export type By = 'name' | 'task' | 'thread';
+/** Where a task of a region has its row. */
+interface RowContext {
+  readonly by: By;
+  readonly pid: number;
+  readonly slot: Words | undefined;
+}
+
+export type By = 'name' | 'task' | 'thread' | 'process';
 
 export class Tally {
   readonly rows: Map<string, Row> = new Map();
@@ -126,12 +143,12 @@ export class Tally {
       if (slot === undefined) continue;
       slots.set(index, slot);
       inRows.set(index, new Float64Array(EVENT_LINES));
-      this.#addTotals(reader, index, { slot, by, sums: inRows.get(index)! });
+      this.#addTotals(reader, index, { slot, by, pid, sums: inRows.get(index)! });
     }
     visitLiveTasks(reader, nowNs, (task) => {
       this.#onLive?.(task);
       const slot = slots.get(task.thread);
-      const row = this.row(keyOf(reader, by, task.name, slot), displayName(reader, by, task.name, slot));
+      const row = this.#rowOf(reader, { by, pid, slot }, task.name);
       if (!task.isJob) row.live++;
       row.liveEnabledNs += task.enabledNs;
       row.liveRunningNs += task.runningNs;
@@ -164,12 +181,18 @@ export class Tally {
     }
   }
 
-  row(key: string, name: string): Row {
+  #rowOf(reader: RegionReader, { by, pid, slot }: RowContext, name: number): Row {
+    const isOfOne = by === 'process' || by === 'thread';
+    const key = keyOf(reader, by, name, slot);
+    return this.row(key, displayName(reader, by, name, slot), isOfOne ? pid : undefined);
+  }
+
+  row(key: string, name: string, pid?: number): Row {
     let row = this.rows.get(key);
     if (row === undefined) {
       const exited = new Float64Array(EVENT_LINES);
       const values = new Float64Array(EVENT_LINES);
-      row = { key, name, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
+      row = { key, name, pid, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
       this.rows.set(key, row);
     }
     return row;
@@ -186,7 +209,7 @@ export class Tally {
   /** Adds another tally: processes that ended earlier. */
   merge(other: Tally): void {
     for (const from of other.rows.values()) {
-      const row = this.row(from.key, from.name);
+      const row = this.row(from.key, from.name, from.pid);
       row.count += from.count;
       row.live += from.live;
       row.liveEnabledNs += from.liveEnabledNs;
@@ -199,8 +222,12 @@ export class Tally {
     for (const kind of Object.keys(this.lost) as (keyof Losses)[]) this.lost[kind] += other.lost[kind];
   }
 
-  #addTotals(reader: RegionReader, thread: number, into: { slot: Words; by: By; sums: Float64Array }): void {
-    const { slot, by, sums } = into;
+  #addTotals(
+    reader: RegionReader,
+    thread: number,
+    into: RowContext & { slot: Words; sums: Float64Array },
+  ): void {
+    const { slot, sums } = into;
     const totals = reader.nameTotals(thread);
     let ended = 0;
     for (let name = 0; name < reader.namesUsed; name++) {
@@ -209,7 +236,7 @@ export class Tally {
       ended += exits;
       // Without exits: what jobs of other threads' tasks have cost, and what of it has arrived (core/job.ts).
       if (exits === 0 && !hasSums(totals, at + NT_F64_SUM)) continue;
-      const row = this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot));
+      const row = this.#rowOf(reader, into, name);
       row.count += exits;
       addTo(row.exited, totals, at + NT_F64_SUM);
       addTo(row.values, totals, at + NT_F64_SUM);
@@ -234,6 +261,9 @@ export class Tally {
     this.lost.threads += lost(H_LOST_THREADS);
     this.processes.push({
       pid,
+      innerPid: words[H_PID]!,
+      script: scriptIn(reader.header),
+      owner: ownerIn(reader.header),
       node: reader.nodeVersion,
       exited: words[H_STATE] === PROCESS_EXITED,
       eventBits: words[H_EVENTS]!,
@@ -256,8 +286,9 @@ function eventRows(reader: RegionReader): Map<number, EventRow> {
 
 /** The row an event of this name on this thread belongs to. */
 export function keyOf(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
-  if (by !== 'thread') return reader.name(name);
-  return `${reader.header.i32[H_PID]}/${slot?.i32[T_ID] ?? '?'}`;
+  const pid = reader.header.i32[H_PID];
+  if (by === 'process') return `${pid}/${reader.name(name)}`;
+  return by === 'thread' ? `${pid}/${slot?.i32[T_ID] ?? '?'}` : reader.name(name);
 }
 
 function displayName(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {

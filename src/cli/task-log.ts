@@ -18,6 +18,7 @@ import type { Words } from './reader.ts';
 /** One task that exited; `values` by event line. */
 export interface LoggedTask {
   readonly id: number;
+  readonly pid: number;
   readonly name: string;
   readonly thread: number;
   readonly startNs: number;
@@ -54,13 +55,14 @@ export class TaskLog {
       rows[to + FACTS + event] = words.f64[at + E_F64_VALUES + event]!;
   }
 
-  /** The kept tasks, most costly first. */
-  tasks(nameOf: (index: number) => string): LoggedTask[] {
+  /** The kept tasks of the process, most costly first. */
+  tasks(pid: number, nameOf: (index: number) => string): LoggedTask[] {
     this.#prune();
     return Array.from({ length: this.#count }, (_, row) => {
       const at = row * COLUMNS;
       const fact = (column: number): number => this.#rows[at + column]!;
       return {
+        pid,
         name: nameOf(fact(0)),
         thread: fact(1),
         id: fact(2),

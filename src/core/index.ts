@@ -16,6 +16,7 @@ export * from './last-switches.ts';
 export * from './layout.ts';
 export { Names, internName, nameText } from './names.ts';
 export * from './outside.ts';
+export * from './owner.ts';
 export { type Pmu, isSoftware } from './pmu.ts';
 export * from './read-format.ts';
 export { Region, type RegionHeader } from './region.ts';

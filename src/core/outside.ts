@@ -39,6 +39,9 @@ export const H_F64_SESSION_START: number = 51; // byte 408
 export const H_F64_NAMESPACE: number = 52;
 /** The same of the tool. */
 export const H_F64_SESSION_NAMESPACE: number = 53;
+/** UTF-8, zero-terminated: what the process runs, "server.mjs", "server.mjs worker 2". */
+export const H_BYTE_SCRIPT: number = 432;
+export const H_BYTE_SCRIPT_SIZE: number = 80;
 
 export const CONTROL_NONE: number = 0;
 /** Stop counting and take everything of taskperf out of the process. */
@@ -101,6 +104,7 @@ assert(
   H_BYTE_OWNER + H_BYTE_OWNER_SIZE <= H_F64_SESSION_START * 8,
   'the owner ends before the identity of the tool',
 );
-assert((H_F64_SESSION_NAMESPACE + 1) * 8 <= H_BYTE_MESSAGE, 'the identities end before the message');
+assert((H_F64_SESSION_NAMESPACE + 1) * 8 <= H_BYTE_SCRIPT, 'the identities end before the script');
+assert(H_BYTE_SCRIPT + H_BYTE_SCRIPT_SIZE <= H_BYTE_MESSAGE, 'the script ends before the message');
 assert(T_BYTE_SWITCHES + T_BYTE_SWITCHES_SIZE <= T_BYTE_BLOCKAGES, 'the areas of a thread do not overlap');
 assert(T_BYTE_BEHIND + T_BYTE_BEHIND_SIZE === THREAD_BYTES, 'a thread slot is full');

@@ -4,6 +4,7 @@
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 import { LAYOUT_VERSION, TaskperfError } from '../core/index.ts';
+import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import type { Addon } from './addon.ts';
 import { ProcessRegion } from './process-region.ts';
@@ -15,6 +16,8 @@ export interface AttachOptions {
   readonly directory: string | null;
   readonly session: number;
   readonly name: string;
+  /** The task that started this process. */
+  readonly owner?: Owner | null;
 }
 
 const REGISTRY = Symbol.for('taskperf.thread');

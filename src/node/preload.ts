@@ -4,10 +4,12 @@
  * and makes HTTP requests tasks.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { H_BLOCKED_MS, H_EVENTS } from '../core/index.ts';
+import { H_BLOCKED_MS, H_EVENTS, OWNER_VARIABLE, parseOwner } from '../core/index.ts';
+import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
+import { ChildTasks } from './child-tasks.ts';
 import { parseEvents } from './events/parse.ts';
 import { Http2Tasks } from './http2-tasks.ts';
 import { HttpTasks } from './http-tasks.ts';
@@ -15,11 +17,13 @@ import { HttpTasks } from './http-tasks.ts';
 export function start(): void {
   const asked = process.env['TASKPERF_EVENTS'] ?? '';
   if (asked === '') return;
+  const session = Number(process.env['TASKPERF_SESSION'] ?? 0);
   const thread = attachThread({
     addon: loadAddon(),
     directory: process.env['TASKPERF_DIR'] ?? null,
-    session: Number(process.env['TASKPERF_SESSION'] ?? 0),
+    session,
     name: isMainThread ? 'main' : `worker ${threadId}`,
+    owner: takeOwner(),
   });
   thread.words[H_BLOCKED_MS] = Number(process.env['TASKPERF_BLOCKED_MS'] ?? 0);
   thread.watchStacks(process.env['TASKPERF_STACK'] === '1');
@@ -38,4 +42,13 @@ export function start(): void {
   if (isMainThread) process.once('exit', calibrateAgain);
   new HttpTasks(thread).install();
   new Http2Tasks(thread).install();
+  new ChildTasks(thread, session).install();
+}
+
+/** Who started this process. The program need not know, and what it starts has another owner. */
+function takeOwner(): Owner | null {
+  const token = process.env[OWNER_VARIABLE];
+  if (token === undefined) return null;
+  delete process.env[OWNER_VARIABLE];
+  return parseOwner(token);
 }

@@ -31,14 +31,17 @@ import {
   TASK_CLOCK,
   TaskperfError,
   assert,
+  describeProcess,
   layoutOf,
+  ownerIn,
   threadF64,
 } from '../core/index.ts';
-import type { Capacities } from '../core/index.ts';
+import type { Capacities, Owner } from '../core/index.ts';
 import type { Addon } from './addon.ts';
 import { Flusher } from './flusher.ts';
 import { decodeIdentity, ownIdentity } from './identity.ts';
 import { monotonicNs } from './js-clock-pmu.ts';
+import { scriptOfProcess } from './script.ts';
 
 export interface RegionOptions {
   readonly addon: Addon | null;
@@ -48,6 +51,8 @@ export interface RegionOptions {
   readonly session: number;
   /** Without a directory: shares nothing with other threads. */
   readonly isAlone?: boolean;
+  /** The task that started this process. */
+  readonly owner?: Owner | null;
   /** What else tells which process the tool is (identity.ts); default: TASKPERF_SESSION_START. */
   readonly sessionStart?: string;
 }
@@ -74,6 +79,7 @@ export class ProcessRegion {
   readonly addon: Addon | null;
   readonly #flusher: Flusher | null;
   readonly #file: string | null;
+  readonly #title: string = process.title;
 
   constructor(options: RegionOptions) {
     const { addon, directory } = options;
@@ -127,7 +133,14 @@ export class ProcessRegion {
     this.#flusher?.flush();
   }
 
+  /** The program may have named itself: those who look from outside see that only if they look in time. */
+  #noteTitle(): void {
+    const title = `${process.title}`;
+    if (title !== this.#title) describeProcess(this.region, title, ownerIn(this.region));
+  }
+
   noteExit(): void {
+    if (isMainThread) this.#noteTitle();
     if (isMainThread || this.addon === null) Atomics.store(this.region.i32, H_STATE, PROCESS_EXITED);
     this.#flusher?.stop();
   }
@@ -141,7 +154,10 @@ function format(buffer: ArrayBufferLike, capacities: Capacities, options: Region
     startEpochMs: Date.now(),
     startMono: monotonicNs(),
   });
-  if (options.directory !== null) identify(region, options);
+  if (options.directory !== null) {
+    identify(region, options);
+    describeProcess(region, scriptOfProcess(), options.owner ?? null);
+  }
   return region;
 }
 

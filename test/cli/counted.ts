@@ -56,6 +56,9 @@ export function reportOf(route: Counts, more: Partial<Report> = {}, isCounted = 
   ]);
   tally.processes.push({
     pid: 1,
+    innerPid: 1,
+    script: '',
+    owner: null,
     node: 'v24.0.0',
     exited: true,
     eventBits: 1 | (isCounted ? (1 << CYCLES) | (1 << INSTRUCTIONS) : 0),
@@ -77,6 +80,7 @@ export function reportOf(route: Counts, more: Partial<Report> = {}, isCounted = 
     tally,
     others: NO_OTHERS,
     groups: new Map(),
+    owners: new Map(),
     tasks: [],
     notes: [],
     ...more,

@@ -26,6 +26,9 @@ interface Facts {
 function processOf({ pid = 1, reason = REASON_NONE, flags = 0, errno = 0 }: Facts): ProcessFacts {
   return {
     pid,
+    innerPid: pid,
+    script: '',
+    owner: null,
     node: 'v24.0.0',
     exited: true,
     eventBits: 1 | (errno === 0 ? 1 << LINE : 0),

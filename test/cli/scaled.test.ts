@@ -11,7 +11,7 @@ test('by task, a task that was counted half the time is scaled in its quantiles,
   const values = new Float64Array(EVENT_LINES);
   [values[TASK_CLOCK], values[CYCLES], values[INSTRUCTIONS], values[MISSED]] = [8e6, 100, 100, 4e6];
   const times = { startNs: 0, endNs: 8e6, enabledNs: 8e6, runningNs: 8e6 };
-  const task = { name: 'GET /', id: 1, thread: 0, values, ...times };
+  const task = { name: 'GET /', id: 1, pid: 1, thread: 0, values, ...times };
   const report = reportOf({ cycles: 100, instructions: 100, missedNs: 4e6 }, { by: 'task', tasks: [task] });
   const { counters } = documentOf(report).tasks[0]!;
   assert.equal(counters['instructions']!.value, 200);

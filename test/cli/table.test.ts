@@ -39,6 +39,7 @@ function reportOf(region: Fabricated, by: By = 'name'): Report {
     tally,
     others: NO_OTHERS,
     groups: session.collector.groups,
+    owners: new Map(),
     tasks: session.tasks(),
     notes: session.notes,
   };

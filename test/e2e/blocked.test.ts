@@ -1,9 +1,17 @@
 /** Loops that do not answer: named while it lasts, listed at the end, with their stacks, without a trace in the program. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RegionReader } from '#cli/reader.js';
+import { Stacks } from '#cli/stacks.js';
+import type { Stack } from '#cli/stacks.js';
+import { WHO_TASK, runningOf } from '#core/index.js';
+import { loadAddon } from '#node/addon.js';
 import { assertBalanced, rowOf, stat } from './run-stat.js';
 import type { Document } from './run-stat.js';
 
@@ -11,6 +19,7 @@ interface Section {
   startNs: number;
   wallNs: number;
   cpuNs: number | null;
+  parked: boolean | null;
   name: string;
   id: number | null;
   thread: string;
@@ -108,7 +117,11 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
   // What it computed is the task's own CPU time; little else is in its section.
   const task = rowOf(document, 'GET /burn').counters['task-clock']!.value;
   assert.ok(Math.abs(burn!.cpuNs! - task) < 40 * MS, `${burn!.cpuNs} of ${task}`);
-  for (const parked of [park!, exec!]) assert.ok(parked.cpuNs! < 0.2 * parked.wallNs, JSON.stringify(parked));
+  for (const one of [park!, exec!]) {
+    assert.equal(one.parked, true, JSON.stringify(one));
+    assert.ok(one.cpuNs! < 0.2 * one.wallNs, JSON.stringify(one));
+  }
+  assert.equal(burn!.parked, false);
 });
 
 test('blockages shorter than --blocked are in no list', async () => {
@@ -198,6 +211,45 @@ describe('what only the native boundaries see', {
           thread !== 'main' && stack?.frames.some((frame) => frame.startsWith('block (')),
       ),
     );
+  });
+
+  test('a program that was started without --stack is asked from outside: it answers from its next stretch on', async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-blocked-'));
+    const stacks = new Stacks(loadAddon());
+    const { stdout } = await stat(server, {
+      env: { TASKPERF_DIR: directory },
+      load: async (port, _child, said) => {
+        const reader = RegionReader.open(path.join(directory, /pid (\d+)/.exec(said)![1]!));
+        const look = (): Stack | undefined => {
+          reader.refresh();
+          const slot = reader.thread(0)!;
+          const running = runningOf(slot);
+          return running?.kind === WHO_TASK ? stacks.of(reader, 0, slot, running) : undefined;
+        };
+        /** What is said at last, while the loop is blocked. */
+        const lookWhile = async (request: Promise<string>): Promise<Stack | undefined> => {
+          let last: Stack | undefined;
+          let isOver = false;
+          void request.then(() => (isOver = true));
+          while (!isOver) {
+            last = look() ?? last;
+            await delay(20);
+          }
+          return last;
+        };
+        const first = await lookWhile(get(port, '/burn?ms=1200'));
+        assert.match(first!.missing!, /started without --stack/);
+        await get(port, '/fast');
+        const second = await lookWhile(get(port, '/burn?ms=1200'));
+        assert.ok(
+          second!.frames.some((frame) => frame.startsWith('burnFor (')),
+          JSON.stringify(second),
+        );
+        reader.close();
+      },
+    });
+    assert.match(stdout, /^listening/);
+    fs.rmSync(directory, { recursive: true });
   });
 
   test('no thread of ours is there unless stacks are asked for', () => {

@@ -28,8 +28,7 @@ async function dying(how: string, shell: (node: string) => string): Promise<Resu
     load: async (port) => {
       for (let i = 0; i < WORKS; i++) await answered(port, '/work');
       if (!hasAddon) await sleep(FLUSHED_MS);
-      for (let i = 0; i < HANGS; i++) send(port, `/hang/${i}`);
-      // On one thread in order of arrival: those that hang have burned what they burn before this one begins.
+      for (let i = 0; i < HANGS; i++) await once(send(port, `/hang/${i}`), 'response');
       const last = send(port, `/die/${how}`);
       await once(last, 'error');
     },

@@ -28,6 +28,11 @@ export interface CounterValue {
 }
 export interface Row {
   name: string;
+  /** With --by task. */
+  id?: number;
+  /** With --by process, task and thread. */
+  process?: number;
+  children?: { processes: number; counters: Record<string, { value: number }> };
   count: number;
   live: number;
   counters: Record<string, CounterValue>;
@@ -37,6 +42,16 @@ export interface Document {
   command: string[];
   exit: { code: number | null; signal: string | null };
   events: { name: string; kind: string; supported: boolean; reason: string | null }[];
+  pid: number;
+  processes: {
+    pid: number;
+    name: string;
+    node: string | null;
+    exited: boolean | null;
+    owner: { pid: number; task: string; id: number | null } | null;
+    counters: Record<string, { value: number }>;
+    system?: { name: string; counters: Record<string, { value: number }> }[];
+  }[];
   threads: {
     id: number;
     name: string;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { noTmux } from './tmux.ts';
-import { started, top } from './top-terminal.ts';
+import { started } from './top-terminal.ts';
 
 /** The program then writes its counts from its own loop: who blocks that cannot be seen. */
 const withoutAddon = process.env['TASKPERF_NO_ADDON'] === '1';
@@ -49,21 +49,6 @@ function cpuOf(lines: readonly string[], name: string): number {
       .split(/ +/)[2],
   );
 }
-
-void test('colours, and none with NO_COLOR', { skip }, async (t) => {
-  const { server, terminal } = await started(t, { args: ['--blocked', '1ms'] });
-  const blocked = server.get('/burn?ms=1500');
-  await terminal.shows(/! GET \/burn #\d+ for/);
-  const [before = ''] = terminal.coloredScreen().split('! GET /burn');
-  assert.match(before.slice(-12), /91m/, 'bright red');
-  await blocked;
-  const plain = top(t, server, { env: { NO_COLOR: '1' } });
-  await plain.shows(/last \d\.\d s/);
-  const codes = plain.coloredScreen().split('\u001b').slice(1);
-  assert.ok(codes.length > 0, 'bold and underlined it may be');
-  // 39 and 49 are the terminal's own colours.
-  for (const code of codes) assert.doesNotMatch(code, /^\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9\d|10\d)[;m]/);
-});
 
 void test('with --stack: where it is', { skip }, async (t) => {
   const { server, terminal } = await started(t, { statArgs: ['--stack'], args: ['--stack'] });

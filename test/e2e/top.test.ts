@@ -1,6 +1,8 @@
 /** `taskperf top` on a terminal (tmux): keys in, screen out. */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import test from 'node:test';
+import { root } from './run-stat.ts';
 import { noTmux } from './tmux.ts';
 import type { Size } from './tmux.ts';
 import { SERVER, WIDE, started, top } from './top-terminal.ts';
@@ -133,6 +135,17 @@ void test('the terminal is given back after SIGTERM', { skip: noTmux }, async (t
   assertGivenBack(await terminal.shows(/status 0/, /icanon/));
 });
 
+void test('the terminal is given back when top itself fails, and the error is on it', {
+  skip: noTmux,
+}, async (t) => {
+  const server = await Watched.start(SERVER);
+  t.after(() => server.dispose());
+  const preload = path.join(root, 'test/fixtures/programs/throws-later.cjs');
+  const terminal = top(t, server, { env: { NODE_OPTIONS: `--require ${preload}` } });
+  const lines = await terminal.shows(/thrown for a test/, /status 1/, /icanon/);
+  assertGivenBack(lines);
+});
+
 void test('a process that ends: its last state stays until q', { skip: noTmux }, async (t) => {
   const { server, terminal } = await started(t, { args: ['-d', '0.3'] });
   for (let i = 0; i < 5; i++) await server.get('/cheap');
@@ -141,6 +154,22 @@ void test('a process that ends: its last state stays until q', { skip: noTmux },
   await terminal.shows(/! process \d+ has ended; this is its last state/, /GET \/cheap +0 .* 5$/m);
   terminal.press('q');
   assertGivenBack(await terminal.shows(/status 0/, /icanon/));
+});
+
+void test('colours, and none with NO_COLOR', { skip: noTmux }, async (t) => {
+  const { server, terminal } = await started(t, { args: ['--blocked', '1ms'] });
+  const blocked = server.get('/burn?ms=1500');
+  // Without the addon it is not known who.
+  await terminal.shows(/! (?:GET \/burn #\d+|no answer) for/);
+  const [before = ''] = terminal.coloredScreen().split(/! (?:GET|no answer)/);
+  assert.match(before.slice(-12), /91m/, 'bright red');
+  await blocked;
+  const plain = top(t, server, { env: { NO_COLOR: '1' } });
+  await plain.shows(/last \d\.\d s/);
+  const codes = plain.coloredScreen().split('\u001b').slice(1);
+  assert.ok(codes.length > 0, 'bold and underlined it may be');
+  // 39 and 49 are the terminal's own colours.
+  for (const code of codes) assert.doesNotMatch(code, /^\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9\d|10\d)[;m]/);
 });
 
 void test('several sessions: a list to choose from', { skip: noTmux }, async (t) => {

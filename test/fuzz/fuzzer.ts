@@ -17,6 +17,7 @@ import { renderLast } from '#cli/last/render.js';
 import { lastState } from '#cli/last/state.js';
 import type { LastState } from '#cli/last/state.js';
 import { NO_OTHERS } from '#cli/os-rows.js';
+import { ownersOf } from '#cli/owners.js';
 import { RegionReader } from '#cli/reader.js';
 import type { Report } from '#cli/report.js';
 import { RingReader } from '#cli/ring.js';
@@ -170,6 +171,7 @@ function reportOf(reader: RegionReader, tally: Tally, withSpread: boolean): Repo
     tally,
     others: NO_OTHERS,
     groups: collector.groups,
+    owners: ownersOf(tally, NO_OTHERS, (owner) => owner.name),
     tasks: [],
     notes: reader.damage.notes(),
   };

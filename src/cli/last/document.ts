@@ -1,6 +1,6 @@
 /** The last state for programs: schema `taskperf.last/1`. Fields are only ever added; times are ns, moments epoch ms. */
-import { valuesJson } from '../document.ts';
-import type { ValuesJson } from '../document.ts';
+import { valuesJson } from '../values-json.ts';
+import type { ValuesJson } from '../values-json.ts';
 import { epochMsOf, seenEpochMs } from './render.ts';
 import type { Found } from './render.ts';
 import type { LastState, LastThread } from './state.ts';

@@ -3,11 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { H_PID, H_SESSION } from '../../core/layout.ts';
 import type { Collector } from '../collector.ts';
-import { isAlive } from '../directory.ts';
 import type { Damage } from '../damage.ts';
 import { RegionReader } from '../reader.ts';
 import { RingReader } from '../ring.ts';
 import type { ExitSink } from '../ring.ts';
+import { isRunning, ownersOf } from '../stale.ts';
 import { BlockedStacks } from './blocked-stacks.ts';
 import type { StackWish } from './blocked-stacks.ts';
 import { commandOf } from './command.ts';
@@ -88,7 +88,7 @@ export class WatchedProcess {
 
   /** To be asked before the rings are drained for a look: what a process wrote before it died is then surely seen. */
   checkAlive(): void {
-    this.#isAlive = isAlive(this.pid);
+    if (this.#reader !== undefined) this.#isAlive = isRunning(ownersOf(this.#reader.header).process);
   }
 
   /** The books as they are now; of a process that has ended, as they were last. */

@@ -27,7 +27,7 @@ function made(t: TestContext, prepare: (region: Fabricated) => void = () => unde
   region.i32[L.H_STATE] = L.PROCESS_RUNNING;
   prepare(region);
   const file = path.join(directory, String(process.pid));
-  const write = (): void => fs.writeFileSync(file, region.bytes);
+  const write = (): void => fs.writeFileSync(file, region.bytes, { mode: 0o600 });
   write();
   const observer = new Observer({ title: 'test', pids: [], files: () => [file] });
   t.after(() => observer.close());
@@ -142,4 +142,12 @@ void test('the kernel says what a thread has used since it last accounted for it
   assert.ok(usedNs >= 50e6 && usedNs <= atNs - readingNs, `${usedNs} ns`);
   if (running.isOnCpu(0) === undefined) t.skip('no /proc here');
   else assert.equal(running.isOnCpu(0), true);
+});
+
+void test('what is impossible in a region is said', (t) => {
+  const { observer } = made(t, (region) => {
+    region.f64[L.threadF64(region.layout, 0) + L.T_F64_LOOP + TASK_CLOCK] = NaN;
+  });
+  const { notes } = observer.refresh();
+  assert.match(notes.join('\n'), /^damaged region: .*: a sum of a thread is no amount$/);
 });
