@@ -60,11 +60,16 @@ export function ownOf({ i32, layout, counterW, contextW }: Region, thread: numbe
   return found;
 }
 
-/** What it counts of whom; a task that is 0 or less has ended. */
-export function targetOf(region: Region, counter: CounterHandle): { event: number; task: number } {
+/** What somebody else's counter counts of whom, a task that is 0 or less has ended; undefined: it was closed since. */
+export function targetOf(
+  region: Region,
+  counter: CounterHandle,
+): { readonly event: number; readonly task: number } | undefined {
+  const packed = packedOf(region, counter);
+  if (openerOf(packed) === 0 || (packed & CHAINED) === 0) return undefined;
   const context = region.i32[region.counterW + (counter << 4) + R_CONTEXT]!;
   const task = region.i32[region.contextW + (context << 4) + C_TASK]!;
-  return { event: packedOf(region, counter) & EVENT_MASK, task };
+  return { event: packed & EVENT_MASK, task };
 }
 
 /** Somebody else's counter counts on this thread from now on. */

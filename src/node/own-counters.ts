@@ -70,9 +70,10 @@ export class ForeignCounters {
   /** What this thread cannot count does not pretend to: its enabled time stands still. */
   #receive(counter: CounterHandle): void {
     const { cpu, sources } = this.#thread;
-    const { event, task } = targetOf(cpu.region, counter);
-    if (task === cpu.root) this.#thread.countRoot();
-    if (!canCount(cpu, event, sources)) cpu.disable(counter);
+    const target = targetOf(cpu.region, counter);
+    if (target === undefined) return;
+    if (target.task === cpu.root) this.#thread.countRoot();
+    if (!canCount(cpu, target.event, sources)) cpu.disable(counter);
   }
 
   #rest(): void {

@@ -8,6 +8,8 @@ import { Worker } from 'node:worker_threads';
 import {
   H_COUNTERS_USED,
   H_LOST_SLICES,
+  H_BYTE_MESSAGE,
+  H_OFF,
   H_TASKS_USED,
   THREAD_LIVE,
   T_STATE,
@@ -36,6 +38,10 @@ console.log(
   JSON.stringify({ rounds, seconds: Math.round((performance.now() - startedAt) / 1000), first, last }),
 );
 held.close();
+if (i32[H_OFF] === 1)
+  throw new Error(
+    `switched off: ${Buffer.from(thread.cpu.region.u8.subarray(H_BYTE_MESSAGE, H_BYTE_MESSAGE + 200)).toString()}`,
+  );
 
 async function lane() {
   while (done < rounds) {
@@ -50,6 +56,10 @@ async function oneRound() {
   const counter = openCounter({ event: 'task-clock', inherit: true });
   const worker = new Worker(workerFile, { workerData: { task: currentTask().token(), seed: random() } });
   worker.on('error', (error) => {
+    if (i32[H_OFF] === 1)
+      console.error(
+        Buffer.from(thread.cpu.region.u8.subarray(H_BYTE_MESSAGE, H_BYTE_MESSAGE + 200)).toString(),
+      );
     throw error;
   });
   const gone = new Promise((resolve) => worker.once('exit', resolve));
