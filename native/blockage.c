@@ -39,7 +39,10 @@ void blockages_slice(struct blockages *q, enum who kind, double begin, double en
   struct slice_record *slice = &behind->slice[(count - 1) % SLICE_RECORDS];
   if (count == 0 || slice->begin != begin) {
     slice = &behind->slice[count % SLICE_RECORDS];
-    if (q->longest_slice == slice) q->longest_slice = NULL;
+    if (q->longest_slice == slice) {  // many short ones came after it
+      q->kept = *slice;
+      q->longest_slice = &q->kept;
+    }
     *slice = (struct slice_record){.begin = begin};
     behind->slices = (int32_t)(count + 1);
   }
@@ -98,6 +101,12 @@ static void note(struct blockages *q, struct blockage_record blockage, struct sl
   bool changes = begin_change(q);
   q->area->count++;
   q->area->ns += blockage.wall;
+  q->area->newest.begin = blockage.begin;
+  q->area->newest.wall = blockage.wall;
+  q->area->newest.id = blockage.id;
+  q->area->newest.slice = blockage.slice;
+  q->area->newest.name = blockage.name;
+  q->area->newest.kind = blockage.kind;
   struct blockage_record *record = record_for(q, blockage.wall);
   if (record) {
     int32_t reference = (int32_t)(record - q->area->record) + 1;
@@ -120,7 +129,8 @@ void blockages_end(struct blockages *q, double wall, double cpu, double gc) {
     blockage.slice = slice->end - slice->begin;
     blockage.waited = slice->waited;
   }
-  note(q, blockage, slice);
+  // Who comes now looks at the slices in the region: of a section whose longest is there no more, at its last.
+  note(q, blockage, slice == &q->kept ? &q->behind->slice[(uint32_t)(q->behind->slices - 1) % SLICE_RECORDS] : slice);
 }
 
 void blockages_loop(struct blockages *q, double begin, double cpu) {

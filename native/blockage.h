@@ -41,7 +41,12 @@ struct blockage_record {
   int32_t name, kind, waited, room;
 };
 struct blockage_area {
-  double count, ns, room[6];
+  double count, ns;
+  struct {  // the one that ended last, however long the others were
+    double begin, wall, id, slice;
+    int32_t name, kind;
+    double room;
+  } newest;
   struct blockage_record record[BLOCKAGE_RECORDS];
 };
 
@@ -54,7 +59,8 @@ struct blockages {
   struct behind_area *behind;
   double begin, cpu, gc;    // of the section
   double longest;           // of its kept slices, ns
-  struct slice_record *longest_slice;
+  struct slice_record *longest_slice;  // in the region, or `kept` once newer ones have taken its record there
+  struct slice_record kept;
   bool polls;               // the loop went to wait while somebody may have waited, with so many voluntary switches
   long voluntary_switches;
 };

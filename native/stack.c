@@ -132,8 +132,8 @@ static void ask(int32_t index) {
 static void *watch(void *ignored) {
   int32_t *wanted = header + WORD_STACK_WANTED;
   while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
-    int32_t index = __atomic_exchange_n(wanted, 0, __ATOMIC_ACQ_REL) - 1;
-    if (index >= 0) ask(index);
+    int32_t number = __atomic_exchange_n(wanted, 0, __ATOMIC_ACQ_REL);
+    if (number > 0) ask(number - 1);  // below 0: stack_stop
     // Anything but 0 on the word: it returns at once. Not FUTEX_PRIVATE: the tool wakes us from another process.
     else syscall(SYS_futex, wanted, FUTEX_WAIT, 0, NULL, NULL, 0);
   }

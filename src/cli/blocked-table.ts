@@ -1,5 +1,6 @@
 /** What stat says of blocked loops: the ten longest blockages, who waited behind whom, and who blocks one now. */
-import { cpuShareText, culpritText } from './blocked.ts';
+import { cpuShareText } from './blocked.ts';
+import { culpritText } from './culprit.ts';
 import type { BlockageRow, BlockedLog, BlockedNow, WaitRow } from './blocked.ts';
 import { printable } from './printable.ts';
 import type { Stack } from './stacks.ts';

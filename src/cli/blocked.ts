@@ -5,16 +5,8 @@
  * A section that still goes on when its process ends is in no record: its words tell who and since when, and what was seen
  * of it while it lasted (its CPU time, its stack) is remembered here.
  */
-import {
-  WHO_LATE,
-  WHO_LOOP,
-  WHO_NOBODY,
-  WHO_TASK,
-  blockagesOf,
-  blockedTotals,
-  runningOf,
-} from '../core/blockages.ts';
-import type { Running, Who } from '../core/blockages.ts';
+import { WHO_LOOP, blockagesOf, blockedTotals, runningOf } from '../core/blockages.ts';
+import type { Running } from '../core/blockages.ts';
 import { BEHIND_LOOP, BEHIND_NOBODY, waitPairsOf } from '../core/behind.ts';
 import {
   H_PID,
@@ -27,26 +19,16 @@ import {
   T_TID,
 } from '../core/layout.ts';
 import { NATIVE_NOW } from '../core/outside.ts';
+import { LOOP, NOBODY, culpritOf } from './culprit.ts';
+import type { Culprit } from './culprit.ts';
 import { hasProc, isAsleep, schedStatFile, schedStatIn } from './os-proc.ts';
 import { threadName } from './reader.ts';
 import type { RegionReader, Words } from './reader.ts';
 import type { Stack, Stacks } from './stacks.ts';
 
-const LOOP = '(event loop)';
-const NOBODY = '(no task)';
-const SEVERAL = '(many short ones)';
 /** Reports for the document and the table; what is shorter is in no list. */
 const KEPT_MAX = 1000;
 const SIGHTS_MAX = 10_000;
-
-/** Whose it was, for people and for programs. */
-export interface Culprit {
-  /** A task's name, or what is in parentheses: (no task), (event loop), (many short ones). */
-  readonly name: string;
-  /** Undefined: not a task, or one that had ended (`isLate`). */
-  readonly id: number | undefined;
-  readonly isLate: boolean;
-}
 
 export interface BlockageRow extends Culprit {
   readonly pid: number;
@@ -96,6 +78,8 @@ export interface WaitRow {
 const UNTIL_END = { gcNs: undefined, waited: 0, untilEnd: true } as const;
 
 interface Sight {
+  /** How long the section had gone on when it was last looked at. */
+  wallNs: number;
   stack: Stack | undefined;
   /** Looks that found the thread asleep, minus those that did not. */
   looks: number;
@@ -184,12 +168,20 @@ export class BlockedLog {
     return { ...place, beginNs, wallNs: nowNs - beginNs, cpuNs, stack, isParked: isParkedIn(sight) };
   }
 
-  #sight(reader: RegionReader, { index, slot, pid }: Look, running: Running): Sight {
+  #sight(reader: RegionReader, { index, slot, pid, nowNs }: Look, running: Running): Sight {
     const key = `${pid} ${running.beginNs}`;
-    const sight = this.#sights.get(key) ?? { stack: undefined, looks: 0 };
+    const sight = this.#sights.get(key) ?? { stack: undefined, looks: 0, wallNs: 0 };
     sight.stack = this.#stacks?.of(reader, index, slot, running);
-    if (this.#sights.size < SIGHTS_MAX) this.#sights.set(key, sight);
+    sight.wallNs = nowNs - running.beginNs;
+    if (this.#sights.size >= SIGHTS_MAX) this.#forgetShortSights();
+    this.#sights.set(key, sight);
     return sight;
+  }
+
+  /** The list at the end is of the longest. */
+  #forgetShortSights(): void {
+    const longestFirst = [...this.#sights].sort(([, a], [, b]) => b.wallNs - a.wallNs);
+    for (const [key] of longestFirst.slice(SIGHTS_MAX >> 1)) this.#sights.delete(key);
   }
 
   /** What is known of a section besides its record. */
@@ -272,23 +264,6 @@ export function cpuShareText({
   if (isParked === true) return 'parked';
   if (cpuNs === undefined) return '';
   return `${Math.round(wallNs > 0 ? (cpuNs / wallNs) * 100 : 100)} %`;
-}
-
-/** "GET /report #8123", "GET /report (late)", "(no task)". */
-export function culpritText({ name, id, isLate }: Culprit): string {
-  if (isLate) return `${name} (late)`;
-  return id === undefined ? name : `${name} #${id}`;
-}
-
-function culpritOf({ kind, id, name }: Who, reader: RegionReader, slot: Words): Culprit {
-  if (kind === WHO_TASK || kind === WHO_LATE) {
-    const text = reader.name(name!);
-    // The thread's own task: what of its code is told apart is nobody's.
-    if (text === threadName(slot)) return { name: NOBODY, id: undefined, isLate: false };
-    return { name: text, id, isLate: kind === WHO_LATE };
-  }
-  const text = kind === WHO_LOOP ? LOOP : kind === WHO_NOBODY ? NOBODY : SEVERAL;
-  return { name: text, id: undefined, isLate: false };
 }
 
 function behindName(reader: RegionReader, behind: number): string {

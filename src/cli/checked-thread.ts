@@ -4,7 +4,13 @@
  * what is an index he must check himself (`RegionReader.name` does).
  */
 import { B_HEADER_BYTES, PAIR_BYTES, PAIR_RECORDS, SLICE_BYTES, SLICE_RECORDS } from '../core/behind.ts';
-import { BLOCKAGES_HEADER_BYTES, BLOCKAGE_BYTES, BLOCKAGE_RECORDS } from '../core/blockages.ts';
+import {
+  BLOCKAGES_HEADER_BYTES,
+  BLOCKAGE_BYTES,
+  BLOCKAGE_RECORDS,
+  Q_F64_NEWEST_BEGIN,
+  Q_F64_SLICE,
+} from '../core/blockages.ts';
 import { SWITCH_F64, SWITCH_RECORDS } from '../core/last-switches.ts';
 import {
   T_F64_BOUNDARIES,
@@ -40,6 +46,7 @@ export function checkThread({ i32, f64 }: Words, damage: Damage): void {
   }
   const blockages = T_BYTE_BLOCKAGES / 8;
   damage.amounts(f64, blockages, blockages + 2, 'a sum of blockages');
+  damage.amountsOrNone(f64, blockages + Q_F64_NEWEST_BEGIN, blockages + Q_F64_SLICE + 1, 'a blockage');
   for (let i = 0; i < BLOCKAGE_RECORDS; i++) {
     const at = blockages + (BLOCKAGES_HEADER_BYTES + i * BLOCKAGE_BYTES) / 8;
     damage.amountsOrNone(f64, at, at + BLOCKAGE_F64, 'a blockage');

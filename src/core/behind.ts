@@ -17,7 +17,7 @@ import { assert } from './assert.ts';
 import { BLOCKAGES_HEADER_BYTES, BLOCKAGE_BYTES, Q_WAITED, WHO_LOOP, WHO_NOBODY } from './blockages.ts';
 import type { CpuState, TaskHandle } from './cpu-state.ts';
 import { NAME_OTHER, T_F64_SWITCHES, T_F64_NATIVE } from './layout.ts';
-import { NATIVE_WOKE, T_BYTE_BEHIND, T_BYTE_BEHIND_SIZE, T_BYTE_BLOCKAGES } from './outside.ts';
+import { NATIVE_SECTION, NATIVE_WOKE, T_BYTE_BEHIND, T_BYTE_BEHIND_SIZE, T_BYTE_BLOCKAGES } from './outside.ts';
 import type { SlotCopy } from './outside.ts';
 
 // ---- the first 64 bytes, relative to T_BYTE_BEHIND ------------------------------------------------------------------
@@ -114,11 +114,24 @@ export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: numb
     const slice = sliceAt(s, n);
     const begin = f64[slice + L_F64_BEGIN]!;
     if (begin < from) return; // the loop has slept since then
+    if (isNew && isOfThisStretch(s, slice)) {
+      // Code that ran in the meantime has started the task, as `for (…) await spawn(job)` does: one stretch serves one
+      // event, and that had been served before another task had the thread. (When a task began does not tell: no reading
+      // is taken for it.)
+      if (i32[slice * 2 + L_KIND] === WHO_NOBODY) continue;
+      return;
+    }
     const over = f64[slice + L_F64_END]!;
     const sure = over - Math.max(begin, sureFrom);
     const atMost = now - over <= over - begin ? over - Math.max(begin, mayBeFrom) : sure;
     if (atMost >= SLICE_MIN_NS) noteBehind(s, { task, slice, sure, atMost });
   }
+}
+
+/** Is the slice of the stretch of JavaScript that goes on? */
+function isOfThisStretch({ f64, slotF64 }: CpuState, slice: number): boolean {
+  const section = f64[slotF64 + T_F64_NATIVE + NATIVE_SECTION]!;
+  return section > 0 && f64[slice + L_F64_BEGIN]! >= section;
 }
 
 /** Double index of slice n. */

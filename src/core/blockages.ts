@@ -1,7 +1,7 @@
 /**
  * The longest stretches of JavaScript ("sections") of a thread, and who has the thread now.
  *
- *     64 bytes   how many sections were as long as H_BLOCKED_MS says, and how long they were together
+ *     64 bytes   how many sections were as long as H_BLOCKED_MS says, how long they were together, and the newest
  *     32 * 64    the longest of them
  *
  * Written at the end of a section by whatever accounts the thread's time (native/boundary.c; js-blockages.ts without the
@@ -40,6 +40,9 @@ export const BLOCKAGE_BYTES: number = 64;
 // The header, doubles: sections noted, and their ns.
 export const Q_F64_COUNT: number = 0;
 export const Q_F64_NS: number = 1;
+/** The newest, also where the records are of longer ones. Who it was is where a record has it. */
+export const Q_F64_NEWEST_BEGIN: number = 2;
+export const Q_F64_NEWEST_WALL: number = 3;
 // A record: doubles, then words.
 export const Q_F64_BEGIN: number = 0;
 export const Q_F64_WALL: number = 1;
@@ -62,15 +65,18 @@ export interface Who {
   readonly name: number | undefined;
 }
 
-export interface Blockage extends Who {
+export interface NewestBlockage extends Who {
   /** CLOCK_MONOTONIC. */
   readonly beginNs: number;
   readonly wallNs: number;
+  /** The longest slice in it: how long `who` had the thread at a stretch. */
+  readonly sliceNs: number;
+}
+
+export interface Blockage extends NewestBlockage {
   /** Far below wallNs: the thread was parked in a system call. Undefined: it cannot be known. */
   readonly cpuNs: number | undefined;
   readonly gcNs: number | undefined;
-  /** The longest slice in it: how long `who` had the thread at a stretch. */
-  readonly sliceNs: number;
   readonly waited: number;
 }
 
@@ -84,31 +90,46 @@ export interface Running extends Who {
 }
 
 /** The longest first. */
-export function blockagesOf({ i32, f64 }: SlotCopy): Blockage[] {
+export function blockagesOf(slot: SlotCopy): Blockage[] {
+  const { i32, f64 } = slot;
   const found: Blockage[] = [];
   for (let i = 0; i < BLOCKAGE_RECORDS; i++) {
     const at = (T_BYTE_BLOCKAGES + BLOCKAGES_HEADER_BYTES + i * BLOCKAGE_BYTES) / 8;
-    const kind = i32[at * 2 + Q_KIND]!;
-    const [beginNs, wallNs, sliceNs] = [
-      f64[at + Q_F64_BEGIN]!,
-      f64[at + Q_F64_WALL]!,
-      f64[at + Q_F64_SLICE]!,
-    ];
-    if (kind < WHO_TASK || kind > WHO_SEVERAL || !(beginNs >= 0 && wallNs >= 0 && sliceNs >= 0)) continue;
-    const isNamed = kind === WHO_TASK || kind === WHO_LATE;
+    const who = whoIn(slot, at);
+    const [beginNs, wallNs] = [f64[at + Q_F64_BEGIN]!, f64[at + Q_F64_WALL]!];
+    if (who === undefined || !(beginNs >= 0 && wallNs >= 0)) continue;
     found.push({
-      kind,
+      ...who,
       beginNs,
       wallNs,
-      sliceNs,
       cpuNs: knownNs(f64[at + Q_F64_CPU]!, wallNs),
       gcNs: knownNs(f64[at + Q_F64_GC]!, wallNs),
-      id: kind === WHO_TASK ? f64[at + Q_F64_ID]! : undefined,
-      name: isNamed ? i32[at * 2 + Q_NAME]! : undefined,
       waited: i32[at * 2 + Q_WAITED]! >>> 0,
     });
   }
   return found.sort((a, b) => b.wallNs - a.wallNs);
+}
+
+/** The one that ended last, which may be in no record: those are of the longest since the start. */
+export function newestBlockage(slot: SlotCopy): NewestBlockage | undefined {
+  const at = T_BYTE_BLOCKAGES / 8;
+  const [beginNs, wallNs] = [slot.f64[at + Q_F64_NEWEST_BEGIN]!, slot.f64[at + Q_F64_NEWEST_WALL]!];
+  const who = whoIn(slot, at);
+  return who !== undefined && beginNs >= 0 && wallNs >= 0 ? { ...who, beginNs, wallNs } : undefined;
+}
+
+/** Of a record or the header; undefined: it is empty, or impossible. */
+function whoIn({ i32, f64 }: SlotCopy, at: number): (Who & { readonly sliceNs: number }) | undefined {
+  const kind = i32[at * 2 + Q_KIND]!;
+  const sliceNs = f64[at + Q_F64_SLICE]!;
+  if (kind < WHO_TASK || kind > WHO_SEVERAL || !(sliceNs >= 0)) return undefined;
+  const isNamed = kind === WHO_TASK || kind === WHO_LATE;
+  return {
+    kind,
+    sliceNs,
+    id: kind === WHO_TASK ? f64[at + Q_F64_ID]! : undefined,
+    name: isNamed ? i32[at * 2 + Q_NAME]! : undefined,
+  };
 }
 
 /** How many sections were noted since the start, and their time together; not only those that are kept. */

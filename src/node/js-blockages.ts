@@ -25,6 +25,8 @@ import {
   Q_F64_CPU,
   Q_F64_GC,
   Q_F64_ID,
+  Q_F64_NEWEST_BEGIN,
+  Q_F64_NEWEST_WALL,
   Q_F64_NS,
   Q_F64_SLICE,
   Q_F64_WALL,
@@ -46,14 +48,24 @@ import type { Region } from '../core/index.ts';
 
 const UNKNOWN = -1;
 
+interface Slice {
+  readonly id: number;
+  readonly name: number;
+  readonly kind: number;
+  readonly ns: number;
+  readonly waited: number;
+}
+
 export class JsBlockages {
   readonly #limit: Int32Array;
   /** The thread's slot. */
   readonly #i32: Int32Array;
   readonly #f64: Float64Array;
   readonly #slot: { i32: Int32Array; f64: Float64Array; u8: Uint8Array };
-  /** Double index of the longest slice of this section, 0: none. */
+  /** Double index of the longest slice of this section, 0: none, or it is in #kept. */
   #longest = 0;
+  /** The longest, once newer ones have taken its record. */
+  #kept: Slice | undefined;
 
   /** @param slot double index of the thread's slot. */
   constructor(region: Region, slot: number) {
@@ -65,6 +77,7 @@ export class JsBlockages {
 
   begin(): void {
     this.#longest = 0;
+    this.#kept = undefined;
   }
 
   /** The running task has had the thread since `begin`. */
@@ -76,7 +89,11 @@ export class JsBlockages {
     this.#f64[at + L_F64_ID] = who?.id ?? UNKNOWN;
     this.#i32[at * 2 + L_NAME] = who?.name ?? 0;
     this.#i32[at * 2 + L_KIND] = who?.id === undefined ? WHO_LATE : WHO_TASK;
-    if (this.#longest === 0 || this.#lengthAt(at) > this.#lengthAt(this.#longest)) this.#longest = at;
+    const longest = this.#longestSlice();
+    if (longest === undefined || this.#lengthAt(at) > longest.ns) {
+      this.#longest = at;
+      this.#kept = undefined;
+    }
     this.#watch();
   }
 
@@ -86,7 +103,10 @@ export class JsBlockages {
     const newest = this.#sliceAt(this.#i32[count]! - 1);
     if (this.#i32[count] !== 0 && this.#f64[newest + L_F64_BEGIN] === begin) return newest;
     const fresh = this.#sliceAt(this.#i32[count]!++);
-    if (this.#longest === fresh) this.#longest = 0;
+    if (this.#longest === fresh) {
+      this.#kept = this.#sliceIn(fresh);
+      this.#longest = 0;
+    }
     this.#f64[fresh + L_F64_BEGIN] = begin;
     this.#i32[fresh * 2 + L_BLOCKAGE] = 0;
     this.#i32[fresh * 2 + L_WAITED] = 0;
@@ -112,6 +132,9 @@ export class JsBlockages {
     const header = T_BYTE_BLOCKAGES / 8;
     this.#f64[header + Q_F64_COUNT]! += 1;
     this.#f64[header + Q_F64_NS]! += end - begin;
+    this.#f64[header + Q_F64_NEWEST_BEGIN] = begin;
+    this.#f64[header + Q_F64_NEWEST_WALL] = end - begin;
+    this.#writeWho(header);
     const record = this.#recordFor(end - begin);
     if (record !== undefined) this.#write(record, begin, end);
   }
@@ -119,22 +142,44 @@ export class JsBlockages {
   #write(record: number, begin: number, end: number): void {
     const i32 = this.#i32;
     const f64 = this.#f64;
-    const slice = this.#longest;
     for (let n = 0; n < SLICE_RECORDS; n++) {
       const reference = this.#sliceAt(n) * 2 + L_BLOCKAGE;
       if (i32[reference] === record + 1) i32[reference] = 0;
     }
+    // Who comes now looks at the slices in the region: of a section whose longest is there no more, at its last.
+    const slice =
+      this.#kept === undefined ? this.#longest : this.#sliceAt(i32[T_BYTE_BEHIND / 4 + B_SLICES]! - 1);
     if (slice !== 0) i32[slice * 2 + L_BLOCKAGE] = record + 1;
     const at = recordAt(record);
     f64[at + Q_F64_BEGIN] = begin;
     f64[at + Q_F64_WALL] = end - begin;
     f64[at + Q_F64_CPU] = UNKNOWN;
     f64[at + Q_F64_GC] = UNKNOWN;
-    f64[at + Q_F64_ID] = slice === 0 ? UNKNOWN : f64[slice + L_F64_ID]!;
-    f64[at + Q_F64_SLICE] = slice === 0 ? 0 : this.#lengthAt(slice);
-    i32[at * 2 + Q_NAME] = slice === 0 ? 0 : i32[slice * 2 + L_NAME]!;
-    i32[at * 2 + Q_WAITED] = slice === 0 ? 0 : i32[slice * 2 + L_WAITED]!;
-    i32[at * 2 + Q_KIND] = slice === 0 ? WHO_SEVERAL : i32[slice * 2 + L_KIND]!;
+    i32[at * 2 + Q_WAITED] = this.#longestSlice()?.waited ?? 0;
+    this.#writeWho(at);
+  }
+
+  /** Into a record, or the header. */
+  #writeWho(at: number): void {
+    const slice = this.#longestSlice();
+    this.#f64[at + Q_F64_ID] = slice?.id ?? UNKNOWN;
+    this.#f64[at + Q_F64_SLICE] = slice?.ns ?? 0;
+    this.#i32[at * 2 + Q_NAME] = slice?.name ?? 0;
+    this.#i32[at * 2 + Q_KIND] = slice?.kind ?? WHO_SEVERAL;
+  }
+
+  #longestSlice(): Slice | undefined {
+    return this.#longest === 0 ? this.#kept : this.#sliceIn(this.#longest);
+  }
+
+  #sliceIn(at: number): Slice {
+    return {
+      id: this.#f64[at + L_F64_ID]!,
+      name: this.#i32[at * 2 + L_NAME]!,
+      kind: this.#i32[at * 2 + L_KIND]!,
+      ns: this.#lengthAt(at),
+      waited: this.#i32[at * 2 + L_WAITED]!,
+    };
   }
 
   /** A free record, or the shortest's if that is shorter. */

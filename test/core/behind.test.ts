@@ -16,6 +16,7 @@ import {
   NATIVE_LEFT,
   NATIVE_POLLED,
   NATIVE_SECTION,
+  NATIVE_WOKE,
   PAIR_RECORDS,
   SLICE_BYTES,
   SWITCH_RECORDS,
@@ -197,6 +198,30 @@ test('a request that comes after a slice waited at most that long; one that a ta
   assert.deepEqual(waitPairsOf(slot), [
     { waiting: fast, behind: BEHIND_NOBODY, count: 1, ns: 0, atMostNs: 50 * MS },
   ]);
+});
+
+test('a job that running code starts after a slice did not wait for it; a request of the same moment did', () => {
+  const { region, cpu, pmu } = makeWorld();
+  const slot = slotOf(region);
+  const native = slot.f64.subarray(T_F64_NATIVE);
+  pmu.advance(50 * MS);
+  cpu.fold();
+  const begin = cpu.now;
+  keepSlice(slot, { begin, end: begin + 100 * MS, id: 77, name: internName(region, 'job0') });
+  pmu.advance(100 * MS);
+  const start = (name: string): void => {
+    cpu.fold();
+    const task = cpu.fork(cpu.root, internName(region, name));
+    cpu.openCounter({ event: 0, task });
+    run({ cpu, pmu }, task, 1000);
+  };
+  native[NATIVE_WOKE] = native[NATIVE_SECTION] = begin;
+  start('job1');
+  assert.deepEqual(waitPairsOf(slot), []);
+  native[NATIVE_SECTION] = begin + 100 * MS;
+  start('GET /');
+  const [wait] = waitPairsOf(slot);
+  assert.deepEqual([wait?.waiting, wait?.count, wait?.ns], [internName(region, 'GET /'), 1, 100 * MS]);
 });
 
 test('nobody waits for what was before the loop slept, nor longer after a slice than it took', () => {

@@ -124,6 +124,18 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
   assert.equal(burn!.parked, false);
 });
 
+test('who had a loop for most of a stretch is named, however many short ones came after; none waited that could not', async () => {
+  const { document, stdout } = await stat(['test/fixtures/programs/long-then-short.mjs']);
+  const { blockages, waitedBehind } = document as BlockedDocument;
+  const [worst] = blockages;
+  assert.equal(worst?.name, 'long', JSON.stringify(blockages));
+  assert.ok(worst.wallNs >= 0.99 * (300 + 40 * 3) * MS);
+  assert.equal(stdout, 'done\n');
+  // JavaScript's clock takes each job for a stretch of its own.
+  const behind = waitedBehind.filter((one) => one.behind === 'long' || one.behind === 'short');
+  if (hasAddon) assert.deepEqual(behind, [], 'each was started after the one before had ended');
+});
+
 test('blockages shorter than --blocked are in no list', async () => {
   const document = await run({ args: ['--blocked', '10s'] }, async (port) => {
     await get(port, '/park?ms=200');
