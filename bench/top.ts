@@ -83,7 +83,9 @@ async function messageOf<T>(child: ChildProcess): Promise<T> {
 async function readThem(file: string, refreshes: number): Promise<void> {
   createRequire(import.meta.url)('terminal-kit');
   const observer = new Observer({ title: 'bench', pids: [], files: () => [file] });
-  const stop = pollRings(observer);
+  const stop = pollRings(observer, (error) => {
+    throw error;
+  });
   const timesMs: number[] = [];
   const cpuMs: number[] = [];
   let [liveSeen, exits] = [0, 0];

@@ -17,7 +17,13 @@ import { assert } from './assert.ts';
 import { BLOCKAGES_HEADER_BYTES, BLOCKAGE_BYTES, Q_WAITED, WHO_LOOP, WHO_NOBODY } from './blockages.ts';
 import type { CpuState, TaskHandle } from './cpu-state.ts';
 import { NAME_OTHER, T_F64_SWITCHES, T_F64_NATIVE } from './layout.ts';
-import { NATIVE_SECTION, NATIVE_WOKE, T_BYTE_BEHIND, T_BYTE_BEHIND_SIZE, T_BYTE_BLOCKAGES } from './outside.ts';
+import {
+  NATIVE_SECTION,
+  NATIVE_WOKE,
+  T_BYTE_BEHIND,
+  T_BYTE_BEHIND_SIZE,
+  T_BYTE_BLOCKAGES,
+} from './outside.ts';
 import type { SlotCopy } from './outside.ts';
 
 // ---- the first 64 bytes, relative to T_BYTE_BEHIND ------------------------------------------------------------------
@@ -110,17 +116,10 @@ export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: numb
   const sureFrom = isNew ? f64[s.slotF64 + T_F64_NATIVE + NATIVE_WOKE]! : ready;
   const mayBeFrom = isNew ? from : Math.max(left, from);
   const first = Math.max(end - SLICE_RECORDS, 0);
-  for (let n = end - 1; n >= first; n--) {
+  for (let n = newestFor(s, isNew, end - 1, first); n >= first; n--) {
     const slice = sliceAt(s, n);
     const begin = f64[slice + L_F64_BEGIN]!;
     if (begin < from) return; // the loop has slept since then
-    if (isNew && isOfThisStretch(s, slice)) {
-      // Code that ran in the meantime has started the task, as `for (…) await spawn(job)` does: one stretch serves one
-      // event, and that had been served before another task had the thread. (When a task began does not tell: no reading
-      // is taken for it.)
-      if (i32[slice * 2 + L_KIND] === WHO_NOBODY) continue;
-      return;
-    }
     const over = f64[slice + L_F64_END]!;
     const sure = over - Math.max(begin, sureFrom);
     const atMost = now - over <= over - begin ? over - Math.max(begin, mayBeFrom) : sure;
@@ -128,10 +127,20 @@ export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: numb
   }
 }
 
-/** Is the slice of the stretch of JavaScript that goes on? */
-function isOfThisStretch({ f64, slotF64 }: CpuState, slice: number): boolean {
-  const section = f64[slotF64 + T_F64_NATIVE + NATIVE_SECTION]!;
-  return section > 0 && f64[slice + L_F64_BEGIN]! >= section;
+/**
+ * The newest slice that a task may have waited for; below `first`: none. What ran in the stretch of JavaScript that goes
+ * on has started a new task, as `for (…) await spawn(job)` does: a stretch serves one event, and that was served before
+ * another task had the thread. (When a task began does not tell: no reading is taken for it.)
+ */
+function newestFor(s: CpuState, isNew: boolean, newest: number, first: number): number {
+  const section = s.f64[s.slotF64 + T_F64_NATIVE + NATIVE_SECTION]!;
+  if (!isNew || section === 0) return newest;
+  for (let n = newest; n >= first; n--) {
+    const slice = sliceAt(s, n);
+    if (s.f64[slice + L_F64_BEGIN]! < section) return n;
+    if (s.i32[slice * 2 + L_KIND] !== WHO_NOBODY) break;
+  }
+  return first - 1;
 }
 
 /** Double index of slice n. */

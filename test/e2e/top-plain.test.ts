@@ -60,6 +60,17 @@ void test('a program that ends ends the tables, with its last state and status 0
   assert.match(said(), /! process \d+ has ended; this is its last state/);
 });
 
+void test('a reader that goes away ends it (`| head`)', async (t) => {
+  const server = await Watched.start(SERVER);
+  t.after(() => server.dispose());
+  const top = spawn(process.execPath, [cli, 'top', '-d', '.1'], { env: { ...process.env, ...server.env } });
+  t.after(() => top.kill('SIGKILL'));
+  const closed = once(top, 'close', { signal: AbortSignal.timeout(30_000) });
+  await once(top.stdout!, 'data');
+  top.stdout!.destroy();
+  assert.deepEqual(await closed, [0, null]);
+});
+
 function collected(child: ChildProcess): () => string {
   let text = '';
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

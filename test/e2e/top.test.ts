@@ -79,8 +79,16 @@ void test('keys: sort, filter, freeze, details of a name and of a task, help, re
   const frozen = terminal.screen();
   for (let i = 0; i < 5; i++) await server.get('/unseen');
   assert.deepEqual(terminal.screen(), frozen, 'nothing changes while it is frozen');
+  terminal.press('P');
+  await delay(500);
+  assert.deepEqual(terminal.screen(), frozen, 'nor by a key');
+  terminal.press('Enter');
+  await terminal.shows(/FROZEN/, /live tasks are looked at when it goes on/);
+  terminal.press('Escape');
+  await terminal.shows(/FROZEN/, /^ q quit/m);
   terminal.press('p');
-  await terminal.shows(/GET \/unseen/);
+  await terminal.shows(/GET \/unseen/, / pid {2}/);
+  terminal.press('P');
 
   terminal.press('?');
   await terminal.shows(/keys and columns/, /Ctrl-C +quit/);
@@ -187,4 +195,14 @@ void test('several sessions: a list to choose from', { skip: noTmux }, async (t)
   await terminal.shows(/taskperf top: node/, /pid \d+, Node v/);
   terminal.press('q');
   await terminal.shows(/status 0/);
+});
+
+void test('Ctrl-Z where no shell could let it go on: it goes on by itself', { skip: noTmux }, async (t) => {
+  // The terminal's shell has no job control: its group is an orphan, as that of `tmux new 'taskperf top'`.
+  const { server, terminal } = await started(t, { args: ['-d', '0.2'] });
+  await server.get('/cheap');
+  await terminal.shows(/GET \/cheap/, /^ q quit/m);
+  terminal.press('C-z');
+  await server.get('/burn?ms=1');
+  await terminal.shows(/GET \/burn/, /^ q quit/m);
 });

@@ -4,6 +4,7 @@ import type { EventInfo } from '../../core/events.ts';
 import { columnUnit } from '../columns.ts';
 import { printable } from '../printable.ts';
 import { count, inUnit, shorten, time, unitFor } from '../units.ts';
+import { wrapped } from '../wrapped.ts';
 import type { LastState, LastThread, LastWho } from './state.ts';
 
 /** Rows of the table of tasks and of the one of names. */
@@ -22,7 +23,7 @@ export function renderLast(state: LastState, { isRunning }: Found, width: number
   const rest = state.taskCount - Math.min(state.tasks.length, ROWS_MAX);
   const lines = [
     '',
-    ...headLines(state, isRunning),
+    ...headLines(state, isRunning).flatMap((text) => sentence(text, width)),
     '',
     ' threads, who had them, and since when',
     ...threadTable(state, isRunning, width),
@@ -36,7 +37,7 @@ export function renderLast(state: LastState, { isRunning }: Found, width: number
     ...nameTable(state, width),
     ...(state.names.length > ROWS_MAX ? [` … ${count(state.names.length - ROWS_MAX)} more`] : []),
     ...(state.notes.length > 0 ? [''] : []),
-    ...state.notes.map((note) => ` note: ${printable(note)}`),
+    ...state.notes.flatMap((note) => sentence(`note: ${printable(note)}`, width)),
   ];
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
@@ -44,12 +45,17 @@ export function renderLast(state: LastState, { isRunning }: Found, width: number
 function headLines(state: LastState, isRunning: boolean): string[] {
   const { pid, node, path, off, seenNs, startNs } = state;
   const lines = [
-    ` process ${pid}, Node.js ${printable(node)}, ${endText(state, isRunning)}`,
-    ` started ${moment(state.startEpochMs)}, last seen ${moment(seenEpochMs(state))}, ${time(Math.max(0, seenNs - startNs))} later`,
-    ` region ${printable(path)}`,
+    `process ${pid}, Node.js ${printable(node)}, ${endText(state, isRunning)}`,
+    `started ${moment(state.startEpochMs)}, last seen ${moment(seenEpochMs(state))}, ${time(Math.max(0, seenNs - startNs))} later`,
+    `region ${printable(path)}`,
   ];
-  if (off !== undefined) lines.push(` taskperf had switched itself off: ${printable(off)}`);
+  if (off !== undefined) lines.push(`taskperf had switched itself off: ${printable(off)}`);
   return lines;
+}
+
+/** What goes on in the next line is indented. */
+function sentence(text: string, width: number): string[] {
+  return wrapped(text, Math.max(20, width - 5)).map((part, i) => `${i === 0 ? ' ' : '     '}${part}`);
 }
 
 /** A process that is killed cannot say so: what is missing is that it ended. */

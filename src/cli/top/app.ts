@@ -15,22 +15,24 @@ const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
 /** Until the user leaves, or as many refreshes as asked have been shown. Resolves to the exit status. */
 export async function runScreen(observer: Observer, options: TopArguments): Promise<number> {
   const { promise, resolve, reject } = withResolvers();
-  const app = new App(observer, options, resolve);
   const guarded =
-    (run: () => void) =>
-    (...args: [string?]): void => {
+    <Args extends unknown[]>(run: (...args: Args) => void) =>
+    (...args: Args): void => {
       try {
-        run.apply(undefined, args as []);
+        run(...args);
       } catch (error) {
         reject(error);
       }
     };
+  const app = new App(observer, options, { done: resolve, guarded });
   const timer = setInterval(
     guarded(() => app.refresh()),
     options.delayMs,
   );
-  const stopPolling = pollRings(observer);
+  const stopPolling = pollRings(observer, reject);
   for (const signal of SIGNALS) process.once(signal, app.stop);
+  // The terminal has gone.
+  process.stdout.once('error', app.stop);
   try {
     app.open();
     return await promise;
@@ -38,8 +40,15 @@ export async function runScreen(observer: Observer, options: TopArguments): Prom
     clearInterval(timer);
     stopPolling();
     for (const signal of SIGNALS) process.removeListener(signal, app.stop);
+    process.stdout.removeListener('error', app.stop);
     app.close();
   }
+}
+
+interface Surroundings {
+  readonly done: (status: number) => void;
+  /** What the terminal calls fails as runScreen does, which gives back the terminal and what was attached to. */
+  readonly guarded: <Args extends unknown[]>(run: (...args: Args) => void) => (...args: Args) => void;
 }
 
 class App {
@@ -51,12 +60,15 @@ class App {
   #frame: Frame;
   #shown = 0;
 
-  constructor(observer: Observer, options: TopArguments, done: (status: number) => void) {
+  constructor(observer: Observer, options: TopArguments, { done, guarded }: Surroundings) {
     this.#observer = observer;
     this.#options = options;
     this.#done = done;
     this.#state = initialState(options.sort, options.byProcess);
-    this.#screen = new Screen(options.color, { onKey: this.#key, onResize: () => this.#draw() });
+    this.#screen = new Screen(options.color, {
+      onKey: guarded(this.#key),
+      onResize: guarded(() => this.#draw()),
+    });
     this.#frame = this.#look();
   }
 
@@ -104,14 +116,20 @@ class App {
       return;
     }
     this.#state = next;
-    if (next.byProcess !== before.byProcess) {
-      this.#observer.showByProcess(next.byProcess);
-      this.#frame = this.#look();
-    } else if (next.page === 'name' && before.page === 'table') {
-      this.#frame = { ...this.#frame, tasks: this.#tasksFor(next) };
+    this.#follow(next);
+    if (next.page === 'name' && before.page === 'table') {
+      // Frozen: of that moment it is not known, and of now it would be another one.
+      this.#frame = { ...this.#frame, tasks: next.isFrozen ? undefined : this.#tasksFor(next) };
     }
     this.#draw();
   };
+
+  /** Rows by process or not: what is frozen stays as it is until it goes on. The window goes on, too. */
+  #follow({ byProcess, isFrozen }: State): void {
+    if (isFrozen || byProcess === this.#frame.view.byProcess) return;
+    this.#observer.showByProcess(byProcess);
+    this.#frame = { ...this.#frame, view: this.#observer.view() };
+  }
 
   #draw(): void {
     const size = { ...this.#screen.size, blockedNs: this.#options.blockedNs };

@@ -95,7 +95,7 @@ function parseWhole(text: string | undefined, what: string, expected: string): n
 
 function parseDelay(text: string): number {
   const seconds = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && seconds >= DELAY_S_MIN && seconds <= DELAY_S_MAX)
+  if (/^(\d+(\.\d*)?|\.\d+)$/.test(text) && seconds >= DELAY_S_MIN && seconds <= DELAY_S_MAX)
     return Math.round(seconds * 1000);
   throw new UsageError(
     `delay '${text}' is not a number of seconds from ${DELAY_S_MIN} to ${DELAY_S_MAX}, such as 1 or 0.5`,

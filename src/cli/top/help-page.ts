@@ -1,4 +1,5 @@
 /** The page behind `?`: the keys, and what the columns mean. */
+import { wrapped } from '../wrapped.ts';
 import { COLUMNS } from './columns.ts';
 import { EMPTY, line } from './lines.ts';
 import type { Line } from './lines.ts';
@@ -18,9 +19,19 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['Ctrl-L', 'draw the screen again'],
 ];
 
-export function helpPage(): Line[] {
+const INDENT = 19;
+const NOTE =
+  'Times are CPU time, except wait. p50, p99 and max since the start are of the tasks seen since top began, and of those ' +
+  'still in the ring before (the last 16,384 of a thread). Where there is no room for all columns the one that is sorted ' +
+  'by is always shown.';
+
+export function helpPage(width: number): Line[] {
   const rows = (pairs: readonly (readonly [string, string])[]): Line[] =>
-    pairs.map(([what, meaning]) => line([` ${what.padEnd(18)}`, 'bold'], meaning));
+    pairs.flatMap(([what, meaning]) =>
+      wrapped(meaning, Math.max(20, width - INDENT)).map((text, i) =>
+        line([` ${(i === 0 ? what : '').padEnd(INDENT - 1)}`, 'bold'], text),
+      ),
+    );
   const spans = { now: 'now', window: 'in the last window', start: 'since the start' };
   return [
     line([' taskperf top: keys and columns', 'bold']),
@@ -31,9 +42,6 @@ export function helpPage(): Line[] {
     EMPTY,
     ...rows(COLUMNS.map(({ title, meaning, span }) => [title, `${meaning}, ${spans[span]}`])),
     EMPTY,
-    line(
-      ' Times are CPU time, except wait. p50, p99 and max since the start are of the tasks seen since top began,',
-    ),
-    line(' and of those still in the ring before (the last 16,384 of a thread).'),
+    ...wrapped(NOTE, Math.max(20, width - 1)).map((text) => line(` ${text}`)),
   ];
 }

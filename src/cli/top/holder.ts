@@ -31,6 +31,8 @@ export interface Holder {
   readonly id: number | undefined;
   /** CLOCK_MONOTONIC. */
   readonly sinceNs: number;
+  /** Since when nobody else gets a turn: of the stretch of JavaScript in which it has the thread. */
+  readonly beginNs: number;
   /** The OS's thread id, 0 when unknown. */
   readonly tid: number;
   /** When the thread's time was last accounted for. */
@@ -41,16 +43,16 @@ export function holderOf(reader: RegionReader, slot: Words): Holder {
   const readingNs = slot.f64[T_F64_NATIVE + NATIVE_NOW]!;
   const tid = slot.i32[T_TID]!;
   const other = (kind: HolderKind, sinceNs: number): Holder => {
-    return { kind, name: '', id: undefined, sinceNs, tid, readingNs };
+    return { kind, name: '', id: undefined, sinceNs, beginNs: sinceNs, tid, readingNs };
   };
   if (reader.header.i32[H_REASON] === REASON_NO_ADDON) return other('unseen', copiedNs(reader));
   const running = runningOf(slot);
   if (running === undefined) return other('idle', readingNs);
-  const { id, name, sinceNs } = running;
+  const { id, name, sinceNs, beginNs } = running;
   const isRoot = slot.i32[T_CURRENT] === slot.i32[T_ROOT];
   const kind = running.kind === WHO_TASK && isRoot ? 'nobody' : kindOf(running.kind);
   const text = kind === 'task' || kind === 'late' ? reader.name(name ?? -1) : '';
-  return { kind, name: text, id, sinceNs, tid, readingNs };
+  return { kind, name: text, id, sinceNs, beginNs, tid, readingNs };
 }
 
 /** CLOCK_MONOTONIC when the program last wrote to its file. */

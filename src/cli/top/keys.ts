@@ -11,7 +11,7 @@ export interface Choices {
   readonly helpRest: number;
   /** How far Page Down goes. */
   readonly pageRows: number;
-  /** What can be sorted by: the columns that are shown. */
+  /** What can be sorted by; a column that finds no room is shown once it is sorted by. */
   readonly sortable: readonly ColumnId[];
 }
 

@@ -22,7 +22,7 @@ export function namePage({ view, row, tasks }: Details, state: State, { width, h
     line([` ${shorten(row.name, width - 2)}`, 'bold'], [state.isFrozen ? '  FROZEN' : '', 'alarm']),
     line(summaryOf(view, row)),
     EMPTY,
-    ...eventLines(view, row),
+    ...eventLines(view, row, width),
     EMPTY,
     line([' CPU time of one task', 'heading'], [', since the start', 'dim']),
     ...histogramLines(view.costs.get(row.key) ?? [], width),
@@ -53,22 +53,63 @@ function summaryOf(view: View, row: NameView): string {
   return ` ${count(row.exits)} ended, ${count(row.live)} live${window}`;
 }
 
+interface EventColumn {
+  readonly title: string;
+  /** Lower ones stay longer. */
+  readonly rank: number;
+  readonly value: (event: CountedEvent) => number | undefined;
+}
+
+const EVENT_WIDTH = 18;
+/** Most values are no longer, so columns do not move about. */
+const VALUE_WIDTH = 11;
+
 /** One line per event: the sum over ended and live tasks, the mean of the ended, and quantiles where they are kept. */
-function eventLines(view: View, row: NameView): Line[] {
-  const titles = ['sum', 'mean', 'p50', 'p90', 'p99', 'max'];
-  const heading = line([
-    ` ${'event'.padEnd(18)}${titles.map((title) => title.padStart(13)).join('')}`,
-    'heading',
-  ]);
-  const rows = view.events.map((event) => {
-    const spread = row.allSpread(event.id);
-    const shown = (value: number | undefined): string =>
-      (value === undefined ? '-' : valueText(event, value)).padStart(13);
-    const mean = row.exits > 0 ? row.exited[event.id]! / row.exits : undefined;
-    const cells = [row.values[event.id]!, mean, spread?.p50, spread?.p90, spread?.p99, spread?.max];
-    return line(` ${event.name.padEnd(18)}${cells.map(shown).join('')}`);
+function eventLines(view: View, row: NameView, width: number): Line[] {
+  const spread =
+    (kind: 'p50' | 'p90' | 'p99' | 'max') =>
+    ({ id }: CountedEvent): number | undefined =>
+      row.allSpread(id)?.[kind];
+  const mean = ({ id }: CountedEvent): number | undefined =>
+    row.exits > 0 ? row.exited[id]! / row.exits : undefined;
+  const columns: readonly EventColumn[] = [
+    { title: 'sum', rank: 0, value: ({ id }) => row.values[id]! },
+    { title: 'mean', rank: 2, value: mean },
+    { title: 'p50', rank: 3, value: spread('p50') },
+    { title: 'p90', rank: 5, value: spread('p90') },
+    { title: 'p99', rank: 1, value: spread('p99') },
+    { title: 'max', rank: 4, value: spread('max') },
+  ];
+  const shown = fitting(view, columns, width);
+  const heading = shown.map(({ title, size }) => title.padStart(size)).join('');
+  const rows = view.events.map((event, i) => {
+    const cells = shown.map(({ cells: of, size }) => of[i]!.padStart(size));
+    return line(` ${shorten(event.name, EVENT_WIDTH).padEnd(EVENT_WIDTH)}${cells.join('')}`);
   });
-  return [heading, ...rows];
+  return [line([` ${'event'.padEnd(EVENT_WIDTH)}${heading}`, 'heading']), ...rows];
+}
+
+/** The columns that find room, whole: half a number is a wrong one. */
+function fitting(
+  view: View,
+  columns: readonly EventColumn[],
+  width: number,
+): { title: string; cells: readonly string[]; size: number }[] {
+  const sized = columns.map(({ title, rank, value }) => {
+    const cells = view.events.map((event) => {
+      const known = value(event);
+      return known === undefined ? '-' : valueText(event, known);
+    });
+    return { title, rank, cells, size: 2 + Math.max(VALUE_WIDTH - 2, ...cells.map((cell) => cell.length)) };
+  });
+  const kept = new Set<number>();
+  let used = 1 + EVENT_WIDTH;
+  for (const { rank, size } of [...sized].sort((a, b) => a.rank - b.rank)) {
+    if (used + size > width) break;
+    used += size;
+    kept.add(rank);
+  }
+  return sized.filter(({ rank }) => kept.has(rank));
 }
 
 const BEHIND_MAX = 5;
@@ -93,7 +134,10 @@ export function valueText({ unit }: CountedEvent, value: number): string {
 }
 
 function taskLines(tasks: LiveTasks | undefined, state: State, room: number): Line[] {
-  if (tasks === undefined) return [];
+  if (tasks === undefined) {
+    const why = state.isFrozen ? ' the screen is frozen: live tasks are looked at when it goes on' : '';
+    return [line([why, 'dim'])];
+  }
   if (tasks.isPartial) return [line([' ~ too many live tasks to look at each', 'dim'])];
   const heading = line([` live tasks, oldest first (${count(tasks.count)})`, 'heading']);
   if (tasks.oldest.length === 0) return [heading];

@@ -54,7 +54,14 @@ export class Observer {
     this.#look();
     // The rings hold what happened before anybody looked.
     if (this.#books.windowNs === undefined) this.#windowSpreads.reset();
-    const view = viewOf(this.#books, {
+    const view = this.view();
+    this.#windowSpreads.reset();
+    return view;
+  }
+
+  /** The same look again. After showByProcess() it has no quantiles of its window. */
+  view(): View {
+    return viewOf(this.#books, {
       byProcess: this.#byProcess,
       windowSpreads: this.#windowSpreads.groups,
       allSpreads: this.#allSpreads.groups,
@@ -66,8 +73,6 @@ export class Observer {
       ],
       title: this.#target.title,
     });
-    this.#windowSpreads.reset();
-    return view;
   }
 
   /** The live tasks of a row. */
@@ -137,5 +142,6 @@ export class Observer {
       return { pid: one.pid, command: one.command, snapshot: one.look(atNs), stackOf };
     });
     this.#books.add(looks, atNs);
+    if (!this.hasEnded) for (const one of this.#processes.values()) one.forgetThreads();
   }
 }

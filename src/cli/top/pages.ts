@@ -1,12 +1,12 @@
 /** Which page is drawn, and what can be chosen on it. */
-import { rowsOf } from './columns.ts';
+import { COLUMNS, rowsOf } from './columns.ts';
 import { helpPage } from './help-page.ts';
 import type { Choices } from './keys.ts';
 import type { Line } from './lines.ts';
 import { namePage } from './name-page.ts';
 import type { LiveTasks } from './live-tasks.ts';
 import type { State } from './state.ts';
-import { pageRowsOf, shownColumns, tablePage } from './table-page.ts';
+import { isOffered, pageRowsOf, tablePage } from './table-page.ts';
 import type { Size } from './table-page.ts';
 import { taskPage } from './task-page.ts';
 import type { NameView, View } from './view.ts';
@@ -19,7 +19,7 @@ export interface Frame {
 
 export function pageOf({ view, tasks }: Frame, state: State, size: Size & { blockedNs: number }): Line[] {
   const row = chosenRow(view, state);
-  if (state.page === 'help') return helpPage().slice(state.helpFrom, state.helpFrom + size.height);
+  if (state.page === 'help') return helpPage(size.width).slice(state.helpFrom, state.helpFrom + size.height);
   if (state.page === 'name' && row !== undefined) return namePage({ view, row, tasks }, state, size);
   if (state.page === 'task' && row !== undefined) return taskPage({ view, row, tasks }, state, size);
   return tablePage(view, { ...state, page: 'table' }, size);
@@ -30,9 +30,9 @@ export function choicesOf({ view, tasks }: Frame, state: State, size: Size): Cho
   return {
     rows: rows.map(({ key }) => key),
     tasks: tasks?.oldest.map(({ key }) => key) ?? [],
-    helpRest: Math.max(0, helpPage().length - size.height),
+    helpRest: Math.max(0, helpPage(size.width).length - size.height),
     pageRows: pageRowsOf(size),
-    sortable: shownColumns(view, [...rows, view.total], size.width).map(({ id }) => id),
+    sortable: COLUMNS.map(({ id }) => id).filter((id) => isOffered(id, view)),
   };
 }
 

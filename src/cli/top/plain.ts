@@ -7,6 +7,8 @@ import { pollRings } from './poll.ts';
 import { initialState } from './state.ts';
 import { tableText } from './table-page.ts';
 
+const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
+
 /** Resolves to the exit status. */
 export async function runPlain(
   observer: Observer,
@@ -15,10 +17,16 @@ export async function runPlain(
   write: (text: string) => void,
 ): Promise<number> {
   const state = initialState(options.sort, options.byProcess);
-  const stopPolling = pollRings(observer);
   const stop = new AbortController();
   const abort = (): void => stop.abort();
-  process.once('SIGINT', abort).once('SIGTERM', abort);
+  let failed: { readonly error: unknown } | undefined;
+  const stopPolling = pollRings(observer, (error) => {
+    failed = { error };
+    abort();
+  });
+  for (const signal of SIGNALS) process.once(signal, abort);
+  // Nobody reads any more: `taskperf top | head`.
+  process.stdout.once('error', abort);
   observer.refresh();
   try {
     for (let printed = 0; printed !== options.iterations && !stop.signal.aborted; printed++) {
@@ -29,10 +37,12 @@ export async function runPlain(
       write(`${lines.map((line) => textOf(clipped(line, width))).join('\n')}\n\n`);
       if (observer.hasEnded) break;
     }
+    if (failed !== undefined) throw failed.error;
     return 0;
   } finally {
     stopPolling();
-    process.removeListener('SIGINT', abort).removeListener('SIGTERM', abort);
+    for (const signal of SIGNALS) process.removeListener(signal, abort);
+    process.stdout.removeListener('error', abort);
   }
 }
 

@@ -6,12 +6,16 @@ const POLL_MS = 100;
 const FULL_SHARE = 0.2;
 const POLL_FAST_MS = 10;
 
-/** Returns what ends it. */
-export function pollRings(observer: Observer): () => void {
+/** Returns what ends it. `onError` is told why it has ended by itself. */
+export function pollRings(observer: Observer, onError: (error: unknown) => void): () => void {
   let timer: NodeJS.Timeout;
   const poll = (): void => {
-    const fullest = observer.poll();
-    timer = setTimeout(poll, fullest > FULL_SHARE ? POLL_FAST_MS : POLL_MS);
+    try {
+      const fullest = observer.poll();
+      timer = setTimeout(poll, fullest > FULL_SHARE ? POLL_FAST_MS : POLL_MS);
+    } catch (error) {
+      onError(error);
+    }
   };
   timer = setTimeout(poll, POLL_MS);
   return () => clearTimeout(timer);

@@ -100,6 +100,12 @@ export class WatchedProcess {
     return this.#last;
   }
 
+  /** Of one that has ended, while others of its session run: only its sums are still wanted. */
+  forgetThreads(): void {
+    if (this.hasEnded && this.#last !== undefined && this.#last.threads.length > 0)
+      this.#last = { ...this.#last, threads: [] };
+  }
+
   /** Of a thread that is blocked, where stacks are asked for. */
   stackOf(thread: number): string[] {
     return this.hasEnded ? [] : (this.#stacks?.linesOf(thread) ?? []);

@@ -22,7 +22,7 @@ export class Running {
   }
 
   /** Since the last reading. To be asked at every look, whoever has the thread. */
-  cpuNs(thread: number, { readingNs, tid }: Holder, atNs: number): number {
+  cpuNs(thread: number, { readingNs, tid }: Pick<Holder, 'readingNs' | 'tid'>, atNs: number): number {
     const seen = this.#seen.get(thread);
     const threadNs = this.#threadCpuNs(tid);
     const sinceNs = Math.max(0, atNs - readingNs);

@@ -75,14 +75,15 @@ export class Screen {
     process.once('uncaughtExceptionMonitor', this.#giveBack);
   }
 
-  /** As Ctrl-Z does where the terminal is not ours: until the shell lets the tool go on. */
+  /**
+   * As Ctrl-Z does where the terminal is not ours: until the shell lets the tool go on. The kernel stops us within the call,
+   * and does not where no shell could: in an orphaned process group (`tmux new 'taskperf top'`). Then we just go on.
+   */
   suspend(): void {
     this.close();
-    process.once('SIGCONT', () => {
-      this.open();
-      this.#events.onResize();
-    });
     process.kill(process.pid, 'SIGTSTP');
+    this.open();
+    this.#events.onResize();
   }
 
   get size(): Size {

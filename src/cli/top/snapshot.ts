@@ -30,8 +30,10 @@ import {
 import { visitLiveTasks } from '../live.ts';
 import { threadName } from '../reader.ts';
 import type { RegionReader, Words } from '../reader.ts';
-import { blockagesOf } from '../../core/blockages.ts';
-import type { Blockage } from '../../core/blockages.ts';
+import { blockagesOf, newestBlockage } from '../../core/blockages.ts';
+import type { NewestBlockage } from '../../core/blockages.ts';
+import { culpritOf } from '../culprit.ts';
+import type { Culprit } from '../culprit.ts';
 import { BEHIND_LOOP, BEHIND_NOBODY, waitPairsOf } from '../../core/behind.ts';
 import { holderOf, pendingOf } from './holder.ts';
 import type { Holder, Pending } from './holder.ts';
@@ -57,13 +59,13 @@ export interface ThreadBooks {
   /** Who has the thread; undefined once the thread or its process has ended. */
   readonly holder: HeldThread | undefined;
   readonly pending: Pending;
-  /** The longest stretches of JavaScript, with names. */
+  /** The longest stretches of JavaScript and the newest one, with names; the longest first. */
   readonly blockages: readonly NamedBlockage[];
 }
 
-export interface NamedBlockage extends Blockage {
-  /** Empty when it was no task's. */
-  readonly by: string;
+export interface NamedBlockage extends NewestBlockage {
+  /** Who had the thread for the longest part of it. */
+  readonly culprit: Culprit;
 }
 
 /** Tasks of one name that waited behind those of another. */
@@ -204,10 +206,16 @@ function booksOf(
     idle: line(T_F64_IDLE),
     holder: isLive ? holder : undefined,
     pending: pendingOf(reader, slot),
-    blockages: blockagesOf(slot).map((one) => {
-      return { ...one, by: one.name === undefined ? '' : reader.name(one.name) };
-    }),
+    blockages: namedBlockages(reader, slot),
   };
+}
+
+/** The records are of the longest since the start: a shorter one of just now is in none of them. */
+function namedBlockages(reader: RegionReader, slot: Words): NamedBlockage[] {
+  const found: NewestBlockage[] = blockagesOf(slot);
+  const newest = newestBlockage(slot);
+  if (newest !== undefined && !found.some(({ beginNs }) => beginNs === newest.beginNs)) found.push(newest);
+  return found.map((one) => ({ ...one, culprit: culpritOf(one, reader, slot) }));
 }
 
 function addWaits(reader: RegionReader, slot: Words, waits: Map<string, WaitedBehind>): void {

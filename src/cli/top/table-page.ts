@@ -23,7 +23,7 @@ export function tablePage(view: View, state: State, size: Size & { blockedNs: nu
   const rowsMax = Math.max(2, Math.floor(height / 3) - 2);
   const head = [
     titleLine(view, state, width),
-    summaryLine(view),
+    summaryLine(view, width),
     EMPTY,
     ...threadLines(view, { width, blockedNs, rowsMax }),
     ...(height >= 20 ? [legend()] : []),
@@ -33,11 +33,11 @@ export function tablePage(view: View, state: State, size: Size & { blockedNs: nu
   const rows = rowsOf(view, state.sorting, state.filter);
   const tableRows = Math.max(1, height - head.length - foot.length - 3);
   const body = tableLines(view, { rows, state, width, rowsMax: tableRows });
-  const filler = Array.from(
-    { length: Math.max(0, height - head.length - foot.length - body.length) },
-    () => EMPTY,
-  );
-  return [...head, ...body, ...filler, ...foot];
+  // Whatever there is to show, the keys are in the last line.
+  const room = Math.max(0, height - foot.length);
+  const shown = [...head, ...body].slice(0, room);
+  const filler = Array.from({ length: room - shown.length }, () => EMPTY);
+  return [...shown, ...filler, ...foot];
 }
 
 /** The same for paper: every thread and every name, no keys. */
@@ -45,7 +45,7 @@ export function tableText(view: View, state: State, size: { width: number; block
   const rows = rowsOf(view, state.sorting, state.filter);
   return [
     titleLine(view, state, size.width),
-    summaryLine(view),
+    summaryLine(view, size.width),
     ...threadLines(view, { ...size, rowsMax: Infinity }),
     ...tableLines(view, { rows, state: { ...state, page: 'help' }, width: size.width, rowsMax: Infinity }),
     ...noteLines(view, size.width),
@@ -58,11 +58,16 @@ export function pageRowsOf({ height }: Size): number {
 }
 
 /** The columns that are shown at this width, without the name. */
-export function shownColumns(view: View, rows: readonly NameView[], width: number): Column[] {
+export function shownColumns(
+  view: View,
+  rows: readonly NameView[],
+  { width, sorted }: { readonly width: number; readonly sorted: ColumnId },
+): Column[] {
   const sized = COLUMNS.filter(({ id }) => isOffered(id, view)).map((kind) => columnOf(kind, rows, view));
   const kept = new Set<Column>();
   let used = 1 + NAME_WIDTH_MIN;
-  for (const column of [...sized].sort((a, b) => a.rank - b.rank)) {
+  const rank = (column: Column): number => (column.id === sorted ? -1 : column.rank);
+  for (const column of [...sized].sort((a, b) => rank(a) - rank(b))) {
     if (used + column.width + GAP > width) continue;
     used += column.width + GAP;
     kept.add(column);
@@ -70,7 +75,8 @@ export function shownColumns(view: View, rows: readonly NameView[], width: numbe
   return sized.filter((column) => kept.has(column));
 }
 
-function isOffered(id: ColumnId, view: View): boolean {
+/** Is it one that there is at all, given room? */
+export function isOffered(id: ColumnId, view: View): boolean {
   if (id === 'pid') return view.byProcess;
   // Once anybody has waited behind anybody, so that columns do not come and go.
   return id !== 'behind' || view.names.some(({ allBehind }) => allBehind.length > 0);
@@ -84,7 +90,7 @@ interface TableParts {
 }
 
 function tableLines(view: View, { rows, state, width, rowsMax }: TableParts): Line[] {
-  const columns = shownColumns(view, [...rows, view.total], width);
+  const columns = shownColumns(view, [...rows, view.total], { width, sorted: state.sorting.id });
   const used = columns.reduce((sum, column) => sum + column.width + GAP, 1);
   const nameWidth = Math.max(8, Math.min(NAME_WIDTH_MAX, width - used));
   const drawn = { columns, nameWidth };
@@ -176,10 +182,12 @@ function headingLine({ id, isReversed }: Sorting, drawn: Drawn): Line {
 
 function titleLine(view: View, { isFrozen }: State, width: number): Line {
   const { processes, title } = view;
-  const pids = processes.map(({ pid }) => pid);
+  const running = processes.filter(({ hasEnded }) => !hasEnded);
+  const shownOf = running.length > 0 ? running : processes;
+  const pids = shownOf.map(({ pid }) => pid);
   const who =
     pids.length === 1
-      ? `pid ${pids[0]}, Node ${processes[0]!.node}`
+      ? `pid ${pids[0]}, Node ${shownOf[0]!.node}`
       : `${pids.length} processes from pid ${pids[0]}`;
   const state = isFrozen ? 'FROZEN ' : '';
   const text = `taskperf top: ${title}`;
@@ -188,30 +196,54 @@ function titleLine(view: View, { isFrozen }: State, width: number): Line {
   return line([` ${shown}`, 'bold'], [`  (${who})`, 'dim'], [isFrozen ? `  ${state}` : '', 'alarm']);
 }
 
-function summaryLine(view: View): Line {
+function summaryLine(view: View, width: number): Line {
   const { total, windowNs, processes } = view;
-  const ended = processes.filter(({ hasEnded }) => hasEnded);
+  const first = processes[0]?.pid;
+  if (processes.every(({ hasEnded }) => hasEnded)) {
+    const who = processes.length === 1 ? `process ${first}` : 'every process';
+    return line([` ! ${who} has ended; this is its last state`, 'alarm']);
+  }
   const rate = windowNs === undefined ? '-' : grouped((total.windowExits / windowNs) * 1e9, 1);
   const cpu = windowNs === undefined ? '-' : grouped((total.windowCpuNs / windowNs) * 100, 1);
-  const text = ` ${rate} req/s, ${count(total.live)} live, ${count(total.exits)} requests since the start; tasks use ${cpu} % CPU`;
-  if (ended.length === 0) return line(text);
-  const all = ended.length === processes.length;
-  const gone = all
-    ? 'has ended; this is its last state'
-    : `${count(ended.length)} of ${processes.length} processes have ended`;
-  return line([
-    ` ! ${all ? (processes.length === 1 ? `process ${processes[0]!.pid} ` : 'every process ') : ''}${gone}`,
-    'alarm',
-  ]);
+  const ended = processes.filter(({ hasEnded }) => hasEnded).length;
+  const gone = ended === 0 ? '' : `, ${count(ended)} of ${count(processes.length)} processes have ended`;
+  const [now, all] = [` ${rate} req/s, ${count(total.live)} live`, `${count(total.exits)} requests`];
+  const texts = [
+    `${now}, ${all} since the start; tasks use ${cpu} % CPU${gone}`,
+    `${now}, ${all}, ${cpu} % CPU${gone}`,
+    `${now}, ${all}, ${cpu} % CPU`,
+  ];
+  return line(texts.find((text) => text.length <= width) ?? texts.at(-1)!);
 }
 
 function footLines(view: View, state: State, width: number): Line[] {
-  const keys = 'q quit  ? help  / filter  < > sort  r reverse  Enter details  space freeze  P processes';
   const foot =
     state.typed !== undefined
       ? line(['/', 'bold'], state.typed, ['▏', 'bold'], ['  Enter keeps it, Esc clears it', 'dim'])
-      : line([` ${state.filter === '' ? '' : `filter: ${state.filter}   `}${keys}`, 'dim']);
+      : line([keysText(state.filter === '' ? '' : `filter: ${state.filter}   `, width), 'dim']);
   return [...noteLines(view, width).slice(0, 3), foot];
+}
+
+const KEYS = [
+  'q quit',
+  '? help',
+  '/ filter',
+  '< > sort',
+  'r reverse',
+  'Enter details',
+  'space freeze',
+  'P processes',
+];
+
+/** As many as find room, whole. */
+function keysText(before: string, width: number): string {
+  let text = ` ${before}`;
+  for (const [i, key] of KEYS.entries()) {
+    const more = i === 0 ? key : `  ${key}`;
+    if ([...text].length + more.length > width) break;
+    text += more;
+  }
+  return text;
 }
 
 function noteLines(view: View, width: number): Line[] {

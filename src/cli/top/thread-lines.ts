@@ -3,13 +3,14 @@ import { shorten, time } from '../units.ts';
 import { PARTS, cellsOf } from './bar.ts';
 import { line } from './lines.ts';
 import type { Line, Span, Tone } from './lines.ts';
-import type { HolderView, ThreadView, View } from './view.ts';
+import { LOOP_TEXT, NOBODY_TEXT } from './view.ts';
+import type { BlockedView, HolderView, ThreadView, View } from './view.ts';
 
 export interface ThreadLayout {
   readonly width: number;
   /** From how long on a thread counts as blocked. */
   readonly blockedNs: number;
-  /** Threads that find no room are counted in a last line. */
+  /** Of threads and frames together. Threads that find no room are counted in a last line. */
   readonly rowsMax: number;
 }
 
@@ -22,7 +23,7 @@ const PERCENT_HEADING = ['tasks', 'other', 'loop', 'GC', 'idle%']
 const WIDE = 110;
 
 export function threadLines(view: View, layout: ThreadLayout): Line[] {
-  const several = view.processes.length > 1;
+  const several = new Set(view.threads.map(({ pid }) => pid)).size > 1;
   const labels = view.threads.map(({ name, pid }) => (several ? `${pid} ${name}` : name));
   const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(6, ...labels.map((label) => [...label].length)));
   const isWide = layout.width >= WIDE;
@@ -37,6 +38,7 @@ export function threadLines(view: View, layout: ThreadLayout): Line[] {
     ...(isWide ? [{ at: percentAt, text: PERCENT_HEADING, tone: 'heading' as const }] : []),
     { at: holderAt, text: 'has the thread', tone: 'heading' },
   ];
+  const frames = framesFor(shown, layout);
   const rows = shown.flatMap((thread): Line[] => {
     const name = shorten(labels[view.threads.indexOf(thread)]!, nameWidth);
     const row: Line = {
@@ -48,7 +50,7 @@ export function threadLines(view: View, layout: ThreadLayout): Line[] {
         holderSpan(thread, { at: holderAt, width: layout.width, blockedNs: layout.blockedNs }),
       ],
     };
-    return [row, ...stackLines(thread, layout)];
+    return [row, ...stackLines(thread).slice(0, frames.get(thread))];
   });
   const hidden = view.threads.length - shown.length;
   if (hidden > 0) rows.push(line([` … ${hidden} more threads`, 'dim']));
@@ -73,16 +75,30 @@ function foremost(
   threads: readonly ThreadView[],
   { rowsMax, blockedNs }: ThreadLayout,
 ): readonly ThreadView[] {
-  if (threads.length <= rowsMax) return threads;
+  const hasStacks = threads.some(({ stack, holder }) => stack.length > 0 && isBlocked(holder, blockedNs));
+  const room = hasStacks ? Math.ceil(rowsMax / 2) : rowsMax;
+  if (threads.length <= room) return threads;
   const rank = (thread: ThreadView): number =>
     isBlocked(thread.holder, blockedNs) ? 2 : 1 - (thread.share?.idle ?? 1);
-  return [...threads].sort((a, b) => rank(b) - rank(a)).slice(0, rowsMax - 1);
+  return [...threads].sort((a, b) => rank(b) - rank(a)).slice(0, Math.max(1, room - 1));
 }
 
-/** The innermost frames; not of a thread that has gone on meanwhile. */
-function stackLines({ stack, holder }: ThreadView, { rowsMax, blockedNs }: ThreadLayout): Line[] {
-  if (!isBlocked(holder, blockedNs)) return [];
-  return stack.slice(0, Math.max(2, rowsMax)).map((frame) => line([`     ${frame}`, 'dim']));
+/** How many frames of each find room below the threads that are shown; the first get one more where it is not even. */
+function framesFor(
+  shown: readonly ThreadView[],
+  { rowsMax, blockedNs }: ThreadLayout,
+): ReadonlyMap<ThreadView, number> {
+  const blocked = shown.filter(({ holder, stack }) => stack.length > 0 && isBlocked(holder, blockedNs));
+  const room = Math.max(0, rowsMax - shown.length);
+  const frames = new Map(shown.map((thread) => [thread, 0]));
+  for (const [i, thread] of blocked.entries())
+    frames.set(thread, Math.floor(room / blocked.length) + (i < room % blocked.length ? 1 : 0));
+  return frames;
+}
+
+/** Innermost first. */
+function stackLines({ stack }: ThreadView): Line[] {
+  return stack.map((frame) => line([`     ${frame}`, 'dim']));
 }
 
 function barSpans({ share }: ThreadView, at: number, width: number): Span[] {
@@ -109,33 +125,53 @@ function percentSpans({ share }: ThreadView, at: number): Span[] {
 /** Without the addon the program writes every 100 ms. */
 const UNSEEN_NS = 5e8;
 
-/** Has it had the thread for so long that nothing else gets its turn? */
+/** Has nobody else on the thread had a turn for so long? */
 export function isBlocked(holder: HolderView | undefined, blockedNs: number): boolean {
   if (holder === undefined || holder.kind === 'idle') return false;
-  return holder.forNs >= (holder.kind === 'unseen' ? Math.max(blockedNs, UNSEEN_NS) : blockedNs);
+  return holder.blockedForNs >= (holder.kind === 'unseen' ? Math.max(blockedNs, UNSEEN_NS) : blockedNs);
 }
 
 /** "GET /report #8123 for 2.30 s". */
-export function holderText({ kind, task, forNs, isOnCpu }: HolderView): string {
-  if (kind === 'idle') return 'idle';
-  if (kind === 'unseen') return forNs >= UNSEEN_NS ? `no answer for ${time(forNs)}` : 'answers';
-  const who = kind === 'loop' ? 'event loop' : kind === 'nobody' ? 'JavaScript of no task' : task;
-  return `${who} for ${time(forNs)}${isOnCpu === false ? ', asleep' : ''}`;
+function holderWords({ kind, task, forNs, isOnCpu }: HolderView): Words {
+  if (kind === 'idle') return ['', 'idle', ''];
+  if (kind === 'unseen') return ['', forNs >= UNSEEN_NS ? `no answer for ${time(forNs)}` : 'answers', ''];
+  return ['', whoText(kind, task), ` for ${time(forNs)}${isOnCpu === false ? ', asleep' : ''}`];
+}
+
+function whoText(kind: HolderView['kind'], task: string): string {
+  return kind === 'loop' ? LOOP_TEXT : kind === 'nobody' ? NOBODY_TEXT : task;
+}
+
+/** The same, or "loop blocked 3.50 s, now pong #44" when several in turn keep the others from it. */
+function blockingWords(holder: HolderView, blockedNs: number): Words {
+  const { kind, task, forNs, blockedForNs, isOnCpu } = holder;
+  if (kind === 'unseen' || forNs >= blockedNs) return holderWords(holder);
+  const asleep = isOnCpu === false ? ', asleep' : '';
+  return [`loop blocked ${time(blockedForNs)}, now `, whoText(kind, task), asleep];
+}
+
+/** Of one that is over. Nobody is named for longer than the thread was theirs. */
+function blockedWords({ wallNs, longest }: BlockedView, blockedNs: number): Words {
+  if (longest === undefined) return [`was blocked ${time(wallNs)} by many short ones`, '', ''];
+  const { by, ns } = longest;
+  if (ns >= blockedNs) return ['was ', by, ` for ${time(ns)}`];
+  return [`was blocked ${time(wallNs)}, longest `, by, ` ${time(ns)}`];
+}
+
+/** What stands before a name, the name, and what after it: only the name is shortened. */
+type Words = readonly [before: string, name: string, after: string];
+
+function fitted([before, name, after]: Words, width: number): string {
+  return before + shorten(name, Math.max(1, width - before.length - after.length)) + after;
 }
 
 function holderSpan({ holder, blocked }: ThreadView, { at, width, blockedNs }: HolderPlace): Span {
   if (holder === undefined) return { at, text: 'ended', tone: 'dim' };
   const room = width - at;
-  // A name may be long: how long it has been is at the end, and shorten() keeps both ends.
-  if (isBlocked(holder, blockedNs))
-    return { at, text: `! ${shorten(holderText(holder), room - 2)}`, tone: 'alarm' };
-  if (blocked !== undefined && blocked.wallNs >= blockedNs)
-    return {
-      at,
-      text: `! ${shorten(`was ${blocked.by} for ${time(blocked.wallNs)}`, room - 2)}`,
-      tone: 'alarm',
-    };
-  return { at, text: shorten(holderText(holder), room), tone: holder.kind === 'task' ? 'plain' : 'dim' };
+  const alarm = (words: Words): Span => ({ at, text: `! ${fitted(words, room - 2)}`, tone: 'alarm' });
+  if (isBlocked(holder, blockedNs)) return alarm(blockingWords(holder, blockedNs));
+  if (blocked !== undefined && blocked.wallNs >= blockedNs) return alarm(blockedWords(blocked, blockedNs));
+  return { at, text: fitted(holderWords(holder), room), tone: holder.kind === 'task' ? 'plain' : 'dim' };
 }
 
 interface HolderPlace {

@@ -1,8 +1,9 @@
 /** What there is to see at one moment: numbers only, to be sorted, filtered and drawn; frozen, it is kept as it is. */
+import { WHO_LOOP, WHO_SEVERAL } from '../../core/blockages.ts';
 import { EVENT_LINES } from '../../core/layout.ts';
 import type { Group, Spread } from '../collector.ts';
 import { printable } from '../printable.ts';
-import type { Books, Look, ThreadTime } from './books.ts';
+import type { Books, Look, NameWindow, ThreadTime } from './books.ts';
 import type { Costs } from './cost-buckets.ts';
 import type { HolderKind } from './holder.ts';
 import type { CountedEvent, NameBooks, ThreadBooks, WaitedBehind } from './snapshot.ts';
@@ -23,6 +24,8 @@ export interface HolderView {
   /** "GET /report #8123"; empty unless a task has the thread, or late work of one. */
   readonly task: string;
   readonly forNs: number;
+  /** How long nobody else on the thread has got a turn: longer, when several share one stretch of JavaScript. */
+  readonly blockedForNs: number;
   /** false: it has the thread and sleeps. Undefined: not known. */
   readonly isOnCpu: boolean | undefined;
 }
@@ -36,7 +39,13 @@ export interface ThreadView {
   /** Its JavaScript stack while it is blocked, where that is asked for. */
   readonly stack: readonly string[];
   /** The longest stretch of JavaScript that ended in the window. */
-  readonly blocked: { readonly by: string; readonly wallNs: number } | undefined;
+  readonly blocked: BlockedView | undefined;
+}
+
+export interface BlockedView {
+  readonly wallNs: number;
+  /** Who had the thread for the longest part of it, and how long that was; undefined: many, each for a moment. */
+  readonly longest: { readonly by: string; readonly ns: number } | undefined;
 }
 
 export interface NameView {
@@ -90,8 +99,12 @@ export interface ViewSources {
   readonly notes: readonly string[];
 }
 
+export const NOBODY_TEXT = 'JavaScript of no task';
+export const LOOP_TEXT = 'event loop';
+
 export function viewOf(books: Books, sources: ViewSources): View {
   const looks = [...books.looks];
+  const present = presentOf(looks);
   const rows = new Map<string, NameView>();
   const total = rowOf('', 'total', undefined);
   for (const { pid, snapshot } of looks) {
@@ -105,7 +118,9 @@ export function viewOf(books: Books, sources: ViewSources): View {
         row.allSpread = frozenSpread(inAll);
         rows.set(key, row);
       }
-      for (const into of [row, total]) add(into, of, books.nameWindow(pid, name, of));
+      const window = books.nameWindow(pid, name, of);
+      const live = present.some((one) => one.pid === pid) ? Math.max(0, of.starts - of.exits) : 0;
+      for (const into of [row, total]) add(into, of, { ...window, live });
       mergeWaits(row.windowBehind, books.waitsInWindow(pid, name));
       mergeWaits(
         row.allBehind,
@@ -113,20 +128,26 @@ export function viewOf(books: Books, sources: ViewSources): View {
       );
     }
   }
-  const isPartial = looks.some(({ snapshot }) => snapshot.isPartial);
+  const isPartial = present.some(({ snapshot }) => snapshot.isPartial);
   if (isPartial) total.windowCpuNs = looks.reduce((sum, { pid }) => sum + books.tasksCpuInWindow(pid), 0);
   return {
     ...sources,
     atNs: books.atNs,
     windowNs: books.windowNs,
     processes: looks.map(processView),
-    threads: looks.flatMap((look) => threadViews(look, books)),
+    threads: present.flatMap((look) => threadViews(look, books)),
     names: [...rows.values()],
     total,
     events: looks[0]?.snapshot.events ?? [],
     eventBits: looks.reduce((bits, { snapshot }) => bits & snapshot.eventBits, -1),
     isPartial,
   };
+}
+
+/** Those that run, as long as one does; then the last state of all of them. */
+function presentOf(looks: readonly Look[]): readonly Look[] {
+  const running = looks.filter(({ snapshot }) => !snapshot.hasEnded);
+  return running.length > 0 ? running : looks;
 }
 
 /** What rows and histograms are sorted under. */
@@ -159,8 +180,8 @@ function rowOf(key: string, name: string, pid: number | undefined): NameView {
   };
 }
 
-function add(row: NameView, books: NameBooks, window: ReturnType<Books['nameWindow']>): void {
-  row.live += Math.max(0, books.starts - books.exits);
+function add(row: NameView, books: NameBooks, window: NameWindow & { readonly live: number }): void {
+  row.live += window.live;
   row.exits += books.exits;
   row.windowExits += window.exits;
   row.windowCpuNs += window.cpuNs;
@@ -209,6 +230,7 @@ function threadViews({ pid, snapshot, stackOf }: Look, books: Books): ThreadView
         kind: holder.kind,
         task: holder.name === '' ? '' : taskText(holder.name, holder.id),
         forNs: Math.max(0, snapshot.atNs - holder.sinceNs),
+        blockedForNs: Math.max(0, snapshot.atNs - holder.beginNs),
         isOnCpu: holder.isOnCpu,
       },
       stack: stackOf(thread.index),
@@ -221,11 +243,14 @@ function taskText(name: string, id: number | undefined): string {
   return id === undefined ? `late work of ${printable(name)}` : `${printable(name)} #${id}`;
 }
 
-function blockedIn({ blockages }: ThreadBooks, fromNs: number): ThreadView['blocked'] {
+function blockedIn({ blockages }: ThreadBooks, fromNs: number): BlockedView | undefined {
   const recent = blockages.find(({ beginNs, wallNs }) => beginNs + wallNs > fromNs);
   if (recent === undefined) return undefined;
-  const { by, id, wallNs } = recent;
-  return { by: by === '' ? 'JavaScript of no task' : taskText(by, id), wallNs };
+  const { kind, culprit, wallNs, sliceNs } = recent;
+  if (kind === WHO_SEVERAL) return { wallNs, longest: undefined };
+  const isTask = culprit.id !== undefined || culprit.isLate;
+  const by = isTask ? taskText(culprit.name, culprit.id) : kind === WHO_LOOP ? LOOP_TEXT : NOBODY_TEXT;
+  return { wallNs, longest: { by, ns: Math.min(sliceNs, wallNs) } };
 }
 
 /** Readings are taken at slightly different moments: the parts are shares of what they sum to, or of the window. */

@@ -28,7 +28,7 @@ export function threadView(given: Partial<ThreadView> = {}): ThreadView {
     pid: 4711,
     name: 'main',
     share: { tasks: 0.5, other: 0, loop: 0.1, gc: 0, idle: 0.4 },
-    holder: { kind: 'idle', task: '', forNs: 0, isOnCpu: false },
+    holder: { kind: 'idle', task: '', forNs: 0, blockedForNs: 0, isOnCpu: false },
     stack: [],
     blocked: undefined,
     ...given,

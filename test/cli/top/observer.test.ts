@@ -8,8 +8,17 @@ import type { TestContext } from 'node:test';
 import { Observer } from '#cli/top/observer.js';
 import { Running } from '#cli/top/running.js';
 import { CPU_CLOCK, TASK_CLOCK } from '#core/events.js';
+import {
+  Q_F64_ID,
+  Q_F64_NEWEST_BEGIN,
+  Q_F64_NEWEST_WALL,
+  Q_F64_SLICE,
+  Q_KIND,
+  Q_NAME,
+  WHO_TASK,
+} from '#core/blockages.js';
 import * as L from '#core/layout.js';
-import { NATIVE_LEFT, NATIVE_NOW, NATIVE_POLLED, NATIVE_SECTION } from '#core/outside.js';
+import { NATIVE_LEFT, NATIVE_NOW, NATIVE_POLLED, NATIVE_SECTION, T_BYTE_BLOCKAGES } from '#core/outside.js';
 import { Fabricated } from '../fabricate.ts';
 
 interface Made {
@@ -150,4 +159,55 @@ void test('what is impossible in a region is said', (t) => {
   });
   const { notes } = observer.refresh();
   assert.match(notes.join('\n'), /^damaged region: .*: a sum of a thread is no amount$/);
+});
+
+/** A section that ended just now, as the newest of the thread, with the task that had the longest slice of it. */
+function setNewestBlockage(region: Fabricated, of: { wallNs: number; sliceNs: number; name: number }): void {
+  const at = L.threadF64(region.layout, 0) + T_BYTE_BLOCKAGES / 8;
+  region.f64[at + Q_F64_NEWEST_BEGIN] = Number(process.hrtime.bigint()) + 60e9 - of.wallNs;
+  region.f64[at + Q_F64_NEWEST_WALL] = of.wallNs;
+  region.f64[at + Q_F64_ID] = 250;
+  region.f64[at + Q_F64_SLICE] = of.sliceNs;
+  region.i32[at * 2 + Q_NAME] = of.name;
+  region.i32[at * 2 + Q_KIND] = WHO_TASK;
+}
+
+void test('a blockage of the window is shown also when it is none of the longest, with what was really its task’s', (t) => {
+  const { observer } = made(t, (region) => {
+    setNewestBlockage(region, { wallNs: 116e6, sliceNs: 2e6, name: region.name('zero') });
+  });
+  assert.deepEqual(observer.refresh().threads[0]!.blocked, {
+    wallNs: 116e6,
+    longest: { by: 'zero #250', ns: 2e6 },
+  });
+});
+
+void test('one process of several that has ended is in the sums, and not among what is alive', (t) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-test-'));
+  t.after(() => fs.rmSync(directory, { recursive: true }));
+  const files = [process.pid, 0x7ffffff0].map((pid) => {
+    const region = new Fabricated(pid, 0);
+    region.i32[L.H_STATE] = L.PROCESS_RUNNING;
+    const name = region.name('GET /');
+    region.exit(name, 1e6);
+    region.f64[L.nameTotalF64(region.layout, 0, name) + L.NT_F64_STARTS]! += 3;
+    const file = path.join(directory, String(pid));
+    fs.writeFileSync(file, region.bytes, { mode: 0o600 });
+    return file;
+  });
+  const observer = new Observer({ title: 'test', pids: [], files: () => files });
+  t.after(() => observer.close());
+  const alone = new Observer({ title: 'test', pids: [], files: () => files.slice(1) });
+  t.after(() => alone.close());
+  for (let look = 0; look < 3; look++) {
+    const view = observer.refresh();
+    assert.deepEqual(
+      view.threads.map(({ pid }) => pid),
+      [process.pid],
+    );
+    assert.deepEqual([view.total.exits, view.total.live], [2, 3]);
+    assert.equal(observer.hasEnded, false);
+    const last = alone.refresh();
+    assert.deepEqual([last.threads.length, last.total.live], [1, 3], 'its last state');
+  }
 });

@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import type { Spread } from '#cli/collector.js';
 import { cellsOf } from '#cli/top/bar.js';
 import { bucketOf, COST_LIMITS } from '#cli/top/cost-buckets.js';
 import { histogramLines } from '#cli/top/histogram.js';
 import { clipped, line, textOf } from '#cli/top/lines.js';
-import { pageOf } from '#cli/top/pages.js';
+import { choicesOf, pageOf } from '#cli/top/pages.js';
 import { initialState } from '#cli/top/state.js';
+import type { State } from '#cli/top/state.js';
 import { shownColumns, tablePage } from '#cli/top/table-page.js';
-import { isBlocked, threadLines } from '#cli/top/thread-lines.js';
-import type { View } from '#cli/top/view.js';
+import { threadLines } from '#cli/top/thread-lines.js';
+import type { BlockedView, HolderView, ThreadView, View } from '#cli/top/view.js';
+import { EVENT_LINES } from '#core/layout.js';
 import { madeView, nameView, threadView } from './made-view.ts';
 
 const STATE = initialState('cpu', false);
@@ -68,7 +71,7 @@ void test('a page fits its screen, whatever is in it', () => {
 
 void test('the more room, the more columns; the most telling ones stay', () => {
   const at = (width: number): string[] =>
-    shownColumns(madeView([]), [nameView('GET /')], width).map(({ id }) => id);
+    shownColumns(madeView([]), [nameView('GET /')], { width, sorted: 'cpu' }).map(({ id }) => id);
   assert.deepEqual(
     at(40),
     ['req/s', 'CPU %'].map((title) => (title === 'CPU %' ? 'cpu' : 'rate')),
@@ -84,36 +87,115 @@ void test('whom they waited behind is a column once anybody has', () => {
   assert.doesNotMatch(page(madeView([nameView('GET /a')]), 120, 24).join('\n'), /waited behind/);
 });
 
+/** What is said of who has a thread, at 80 columns. */
+function said(holder: HolderView | undefined, blocked?: BlockedView): string {
+  const view = madeView([], { threads: [threadView({ holder, blocked })] });
+  return textOf(clipped(threadLines(view, { width: 80, blockedNs: LIMIT_NS, rowsMax: 5 })[1]!, 80))
+    .split('] ')[1]!
+    .trim();
+}
+
+function held(kind: HolderView['kind'], task: string, forNs: number, blockedForNs = forNs): HolderView {
+  return { kind, task, forNs, blockedForNs, isOnCpu: true };
+}
+
 void test('who has the thread, and for how long; marked once over the limit', () => {
-  const shown = (
-    holder: Parameters<typeof isBlocked>[0],
-    blocked?: { by: string; wallNs: number },
-  ): string => {
-    const view = madeView([], { threads: [threadView({ holder, blocked })] });
-    return textOf(threadLines(view, { width: 80, blockedNs: LIMIT_NS, rowsMax: 5 })[1]!)
-      .split('] ')[1]!
-      .trim();
-  };
-  const holder = { kind: 'task', task: 'GET /report #8123', isOnCpu: true } as const;
-  assert.equal(shown({ ...holder, forNs: 2.3e9 }), '! GET /report #8123 for 2.30 s');
-  assert.equal(shown({ ...holder, forNs: 2.3e9, isOnCpu: false }), '! GET /report #8123 for 2.30 s, asleep');
-  assert.equal(shown({ ...holder, forNs: 99e6 }), 'GET /report #8123 for 99.00 ms');
-  assert.equal(
-    shown({ kind: 'nobody', task: '', forNs: 1e9, isOnCpu: true }),
-    '! JavaScript of no task for 1.00 s',
-  );
-  const idle = { kind: 'idle', task: '', forNs: 60e9, isOnCpu: false } as const;
-  assert.equal(shown(idle), 'idle');
-  assert.equal(shown(idle, { by: 'GET /report #7', wallNs: 3e8 }), '! was GET /report #7 for 300.00 ms');
-  assert.equal(shown(idle, { by: 'GET /report #7', wallNs: 9e7 }), 'idle');
-  assert.equal(shown(undefined), 'ended');
+  const report = held('task', 'GET /report #8123', 2.3e9);
+  assert.equal(said(report), '! GET /report #8123 for 2.30 s');
+  assert.equal(said({ ...report, isOnCpu: false }), '! GET /report #8123 for 2.30 s, asleep');
+  assert.equal(said(held('task', 'GET /report #8123', 99e6)), 'GET /report #8123 for 99.00 ms');
+  assert.equal(said(held('nobody', '', 1e9)), '! JavaScript of no task for 1.00 s');
+  const idle = { ...held('idle', '', 60e9), isOnCpu: false };
+  assert.equal(said(idle), 'idle');
+  const by = (name: string, ns: number, wallNs = ns): BlockedView => ({ wallNs, longest: { by: name, ns } });
+  assert.equal(said(idle, by('GET /report #7', 3e8)), '! was GET /report #7 for 300.00 ms');
+  assert.equal(said(idle, by('GET /report #7', 9e7)), 'idle');
+  assert.equal(said(undefined), 'ended');
+});
+
+void test('a loop that many keep blocked is blocked, and none of them is said to have had it for so long', () => {
+  const idle = held('idle', '', 0);
+  assert.equal(said(held('task', 'pong #44', 6e6, 3.5e9)), '! loop blocked 3.50 s, now pong #44');
+  assert.equal(said(idle, { wallNs: 2e8, longest: undefined }), '! was blocked 200.00 ms by many short ones');
+  const zero = { wallNs: 116.11e6, longest: { by: 'zero #25', ns: 2e6 } };
+  assert.equal(said(idle, zero), '! was blocked 116.11 ms, longest zero #25 2.00 ms');
+  const long = { by: `GET /${'long-'.repeat(20)} #7`, ns: 3e8 };
+  assert.match(said(idle, { wallNs: 3e8, longest: long }), / for 300\.00 ms$/);
+});
+
+void test('numbers are whole or not there at 80 columns: the table, a name, help', () => {
+  const values = new Float64Array(EVENT_LINES).fill(1234.56e9);
+  const spread: Spread = { min: 2.02e6, p50: 2.02e6, p90: 2.02e6, p99: 2.02e6, max: 2.02e6 };
+  const row = nameView('GET /products/:id', {
+    exits: 12_345_678,
+    values,
+    exited: values,
+    windowExits: 12_345,
+    windowSpread: () => spread,
+    allSpread: () => spread,
+  });
+  const total = { ...row, name: 'total', live: 16_384 };
+  const view = madeView([row], { total });
+  const size = { width: 80, height: 200, blockedNs: LIMIT_NS };
+  for (const shown of ['table', 'name', 'help'] as const) {
+    const sorting = { id: 'all-max', isReversed: false } as const;
+    const state: State = { ...STATE, page: shown, selected: row.key, sorting };
+    const frame = { view, tasks: undefined };
+    for (const one of pageOf(frame, state, size))
+      assert.equal(textOf(clipped(one, 80)), textOf(one), `${shown}: ${textOf(one)}`);
+  }
+  const name = pageOf({ view, tasks: undefined }, { ...STATE, page: 'name', selected: row.key }, size);
+  assert.match(name.map(textOf).join('\n'), /task-clock +1,234\.56 s .* 2\.02 ms/);
+});
+
+void test('the column that rows are sorted by is shown, whatever the room', () => {
+  const shown = shownColumns(madeView([]), [nameView('GET /')], { width: 80, sorted: 'all-max' });
+  assert.ok(shown.some(({ id }) => id === 'all-max'));
+  const state = { ...STATE, sorting: { id: 'all-max', isReversed: false } } as const;
+  const frame = { view: madeView([nameView('GET /')]), tasks: undefined };
+  assert.ok(choicesOf(frame, state, { width: 80, height: 24 }).sortable.includes('all-max'));
+});
+
+void test('what was not spent is idle in a bar', () => {
+  assert.deepEqual(cellsOf({ tasks: 0, other: 0, loop: 0, gc: 0, idle: 0 }, 8), [0, 0, 0, 0, 8]);
+  assert.deepEqual(cellsOf({ tasks: 0.5, other: 0, loop: 0, gc: 0, idle: 0 }, 8), [4, 0, 0, 0, 4]);
+});
+
+void test('stacks of several threads share the room for threads; the keys stay', () => {
+  const stack = Array.from({ length: 30 }, (_, i) => `at f${i} (x.js:1:1)`);
+  const blocked = (i: number): ThreadView =>
+    threadView({ name: `worker ${i}`, holder: held('task', `job #${i}`, 2e9), stack });
+  const view = madeView([nameView('GET /')], { threads: Array.from({ length: 6 }, (_, i) => blocked(i)) });
+  for (const rowsMax of [2, 6, 18])
+    assert.ok(threadLines(view, { width: 80, blockedNs: LIMIT_NS, rowsMax }).length <= 1 + 1 + rowsMax);
+  for (const [width, height] of [
+    [81, 10],
+    [80, 24],
+    [80, 60],
+  ] as const) {
+    const lines = page(view, width, height);
+    assert.equal(lines.length, height);
+    assert.match(lines.at(-1)!, /^ q quit/);
+    if (height >= 24) {
+      assert.match(lines.join('\n'), /at f0 /);
+      assert.match(lines.join('\n'), /GET \//);
+    }
+  }
+});
+
+void test('those that have ended are counted, and the others go on to be shown', () => {
+  const running = { pid: 1, command: 'x', node: 'v20', hasEnded: false, off: '' };
+  const ended = { ...running, pid: 2, hasEnded: true };
+  const summary = (processes: View['processes']): string => page(madeView([], { processes }), 120, 24)[1]!;
+  assert.match(summary([running, ended, ended]), /req\/s.* 2 of 3 processes have ended$/);
+  assert.match(summary([ended, ended]), /^ ! every process has ended; this is its last state$/);
 });
 
 void test('of too many threads those that are blocked are shown first', () => {
   const idle = Array.from({ length: 20 }, (_, i) => threadView({ name: `worker ${i}` }));
   const blocked = threadView({
     name: 'worker 99',
-    holder: { kind: 'task', task: 'job #1', forNs: 1e9, isOnCpu: true },
+    holder: held('task', 'job #1', 1e9),
   });
   const view = madeView([], { threads: [...idle, blocked] });
   const lines = threadLines(view, { width: 80, blockedNs: LIMIT_NS, rowsMax: 4 }).map(textOf);
