@@ -1,4 +1,5 @@
 /** -I: what each interval added, as a block of the table and as an entry of the document. */
+import { padded as pad } from './cells.ts';
 import type { EventInfo } from '../core/events.ts';
 import { TASK_CLOCK } from '../core/events.ts';
 import { EVENT_LINES } from '../core/layout.ts';
@@ -128,7 +129,7 @@ export class Intervals {
     const row = (name: string, cells: readonly string[]): string => {
       const text = shorten(name, nameWidth);
       const padded = cells.map((cell, i) => ` ${cell.padStart(fitted[i]!.width)}`);
-      return ` ${text}${' '.repeat(nameWidth - [...text].length)}${padded.join('')}`.trimEnd();
+      return ` ${pad(text, nameWidth)}${padded.join('')}`.trimEnd();
     };
     const titles = fitted.map(({ title }) => title);
     const lines = shown.map((delta, i) =>

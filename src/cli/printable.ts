@@ -4,13 +4,14 @@
  * line around, nor hide in it.
  *
  * Shown as escapes: control characters (C0, DEL, C1), formatting characters (bidi overrides, zero-width joiners, tags,
- * byte order marks), line and paragraph separators, half surrogates. Two different names stay different, as with a
+ * byte order marks), line and paragraph separators, half surrogates, and what combines with the character before it:
+ * terminals differ in how wide that is, and a table would be askew (cells.ts). Two different names stay different, as with a
  * replacement character they would not. JSON is never passed through this: its own escapes are safe, and programs want
  * the name as it is.
  *
  * Right: escape each text before its width is measured, and before colours are added. Wrong: a finished, coloured line.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Mn}\p{Me}\u1160-\u11ff]/gu;
 const SHORT: ReadonlyMap<string, string> = new Map([
   ['\t', '\\t'],
   ['\n', '\\n'],

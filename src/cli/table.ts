@@ -2,6 +2,7 @@
  * The table for people: rows of tasks, then where the rest of the thread's time went, then what to know about the run.
  * It is fitted to a width: the least important columns go first, and the footer says which; names are cut in the middle.
  */
+import { cellsIn, padded as pad } from './cells.ts';
 import { blockedLines } from './blocked-table.ts';
 import { RANK_UNSUPPORTED, columnsOf, showsSums, totalLine } from './columns.ts';
 import type { Column, Line } from './columns.ts';
@@ -159,7 +160,7 @@ function fit(
     const cells = lines.map((line) => column.cell(line).length);
     return { ...column, width: Math.max(column.title.length, ...cells) };
   });
-  const longest = Math.max(...lines.map((line) => [...line.name].length));
+  const longest = Math.max(...lines.map((line) => cellsIn(line.name)));
   const wanted = Math.min(longest, nameMin);
   const kept = [...sized].sort((a, b) => a.rank - b.rank);
   const used = (): number => kept.reduce((sum, column) => sum + column.width + GAP, 1);
@@ -180,7 +181,7 @@ function drawHeader({ nameWidth, columns }: Fitted): string {
 function drawLine(line: Line, { nameWidth, columns }: Fitted): string {
   const name = shorten(line.name, nameWidth);
   const cells = columns.map((column) => ' '.repeat(GAP) + column.cell(line).padStart(column.width));
-  return ` ${name}${' '.repeat(nameWidth - [...name].length)}${cells.join('')}`;
+  return ` ${pad(name, nameWidth)}${cells.join('')}`;
 }
 
 /** Breaks a footer line at spaces; what follows is indented under its text. */

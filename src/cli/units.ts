@@ -4,6 +4,8 @@
  * Right: `const unit = unitFor(column); column.map((ns) => inUnit(ns, unit))`.
  */
 
+import { cellsIn, headOf, tailOf } from './cells.ts';
+
 export interface Unit {
   /** Empty: the number itself. */
   readonly name: string;
@@ -95,11 +97,10 @@ export function percent(part: number, whole: number): string {
 
 /** Cuts in the middle: the method and the last part of a route tell most. */
 export function shorten(text: string, width: number): string {
-  const characters = [...text];
-  if (characters.length <= width) return text;
+  if (cellsIn(text) <= width) return text;
   if (width <= 1) return '…'.slice(0, Math.max(width, 0));
   const head = Math.ceil((width - 1) / 2);
-  return `${characters.slice(0, head).join('')}…${characters.slice(characters.length - (width - 1 - head)).join('')}`;
+  return `${headOf(text, head)}…${tailOf(text, width - 1 - head)}`;
 }
 
 /** "1,234.50". */

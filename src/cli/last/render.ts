@@ -1,4 +1,5 @@
 /** The last state for people: who it was, who had each thread, what was running, and the sums per name. */
+import { cellsIn, padded as pad } from '../cells.ts';
 import { TASK_CLOCK } from '../../core/events.ts';
 import type { EventInfo } from '../../core/events.ts';
 import { columnUnit } from '../columns.ts';
@@ -195,7 +196,7 @@ function table(names: readonly string[], columns: readonly Column[], width: numb
   const sized = columns.map((one) => {
     return { ...one, width: Math.max(one.title.length, ...one.cells.map(({ length }) => length)) + 2 };
   });
-  const longest = Math.max(...names.map((name) => [...name].length));
+  const longest = Math.max(...names.map(cellsIn));
   const wanted = Math.min(longest, NAME_WIDTH_MIN) + 1;
   const used = (): number => sized.reduce((sum, one) => sum + one.width, 0);
   while (sized.length > 1 && used() + wanted > width) sized.pop();
@@ -203,7 +204,7 @@ function table(names: readonly string[], columns: readonly Column[], width: numb
   const row = (name: string, cells: readonly string[]): string => {
     const text = shorten(name, nameWidth);
     const padded = cells.map((cell, i) => cell.padStart(sized[i]!.width));
-    return ` ${text}${' '.repeat(nameWidth - [...text].length)}${padded.join('')}`;
+    return ` ${pad(text, nameWidth)}${padded.join('')}`;
   };
   const header = row(
     '',

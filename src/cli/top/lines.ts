@@ -2,6 +2,8 @@
  * A screen as data: lines of spans, each at its column. The terminal (screen.ts) and plain text (plain.ts) are drawn from
  * the same lines, and tests read them.
  */
+import { cellsIn, headOf, padded } from '../cells.ts';
+
 export type Tone =
   | 'plain'
   | 'bold'
@@ -36,7 +38,7 @@ export function line(...parts: readonly (string | readonly [string, Tone])[]): L
   for (const part of parts) {
     const [text, tone]: readonly [string, Tone] = typeof part === 'string' ? [part, 'plain'] : part;
     spans.push({ at, text, tone });
-    at += [...text].length;
+    at += cellsIn(text);
   }
   return { spans, isSelected: false };
 }
@@ -44,7 +46,7 @@ export function line(...parts: readonly (string | readonly [string, Tone])[]): L
 /** Without colours. */
 export function textOf({ spans }: Line): string {
   let text = '';
-  for (const span of spans) text = `${text.padEnd(text.length + span.at - [...text].length)}${span.text}`;
+  for (const span of spans) text = `${padded(text, span.at)}${span.text}`;
   return text.trimEnd();
 }
 
@@ -52,7 +54,7 @@ export function textOf({ spans }: Line): string {
 export function clipped({ spans, isSelected }: Line, width: number): Line {
   const fitting = spans.flatMap((span) => {
     const room = width - span.at;
-    return room <= 0 ? [] : [{ ...span, text: [...span.text].slice(0, room).join('') }];
+    return room <= 0 ? [] : [{ ...span, text: headOf(span.text, room) }];
   });
   return { spans: fitting, isSelected };
 }

@@ -1,5 +1,6 @@
 /** Details of one name: everything that is counted of its tasks, how their costs are spread, and which are alive. */
 import { EVENTS } from '../../core/events.ts';
+import { padded } from '../cells.ts';
 import { count, grouped, shorten, time } from '../units.ts';
 import { histogramLines } from './histogram.ts';
 import { positionOf } from './keys.ts';
@@ -84,7 +85,7 @@ function eventLines(view: View, row: NameView, width: number): Line[] {
   const heading = shown.map(({ title, size }) => title.padStart(size)).join('');
   const rows = view.events.map((event, i) => {
     const cells = shown.map(({ cells: of, size }) => of[i]!.padStart(size));
-    return line(` ${shorten(event.name, EVENT_WIDTH).padEnd(EVENT_WIDTH)}${cells.join('')}`);
+    return line(` ${padded(shorten(event.name, EVENT_WIDTH), EVENT_WIDTH)}${cells.join('')}`);
   });
   return [line([` ${'event'.padEnd(EVENT_WIDTH)}${heading}`, 'heading']), ...rows];
 }
@@ -123,7 +124,7 @@ function behindLines({ allBehind }: NameView): Line[] {
     ['  of 1 ms and more, since the start', 'dim'],
   );
   const rows = allBehind.slice(0, BEHIND_MAX).map(({ behind, count: times, ns }) => {
-    const name = shorten(behind, BEHIND_WIDTH - 2).padEnd(BEHIND_WIDTH);
+    const name = padded(shorten(behind, BEHIND_WIDTH - 2), BEHIND_WIDTH);
     return line(` ${name}${count(times).padStart(10)}${time(ns).padStart(13)}`);
   });
   return [heading, ...rows, EMPTY];

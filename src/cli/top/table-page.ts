@@ -1,4 +1,5 @@
 /** The main page: threads, then one row per name. */
+import { cellsIn, padded } from '../cells.ts';
 import { count, grouped, shorten } from '../units.ts';
 import { COLUMNS, columnOf, rowsOf } from './columns.ts';
 import type { Column, ColumnId, ColumnKind, Sorting } from './columns.ts';
@@ -138,7 +139,7 @@ function rowSpans(name: string, index: number, drawn: Drawn, tone: Span['tone'] 
 
 /** Numbers stand at the right, texts at the left. */
 function aligned({ show }: ColumnKind, text: string, width: number): string {
-  return show === 'text' ? text.padEnd(width) : text.padStart(width);
+  return show === 'text' ? padded(text, width) : text.padStart(width);
 }
 
 /** Over the headings: which of them speak of the last window and which of all the time. */
@@ -191,7 +192,7 @@ function titleLine(view: View, { isFrozen }: State, width: number): Line {
       : `${pids.length} processes from pid ${pids[0]}`;
   const state = isFrozen ? 'FROZEN ' : '';
   const text = `taskperf top: ${title}`;
-  const room = width - [...who].length - state.length - 6;
+  const room = width - cellsIn(who) - state.length - 6;
   const shown = shorten(text, Math.max(16, room));
   return line([` ${shown}`, 'bold'], [`  (${who})`, 'dim'], [isFrozen ? `  ${state}` : '', 'alarm']);
 }
@@ -240,7 +241,7 @@ function keysText(before: string, width: number): string {
   let text = ` ${before}`;
   for (const [i, key] of KEYS.entries()) {
     const more = i === 0 ? key : `  ${key}`;
-    if ([...text].length + more.length > width) break;
+    if (cellsIn(text) + more.length > width) break;
     text += more;
   }
   return text;

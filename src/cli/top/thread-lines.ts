@@ -1,4 +1,5 @@
 /** The upper part of the screen: a line per thread, its bar, and who has it now. */
+import { cellsIn } from '../cells.ts';
 import { shorten, time } from '../units.ts';
 import { PARTS, cellsOf } from './bar.ts';
 import { line } from './lines.ts';
@@ -25,7 +26,7 @@ const WIDE = 110;
 export function threadLines(view: View, layout: ThreadLayout): Line[] {
   const several = new Set(view.threads.map(({ pid }) => pid)).size > 1;
   const labels = view.threads.map(({ name, pid }) => (several ? `${pid} ${name}` : name));
-  const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(6, ...labels.map((label) => [...label].length)));
+  const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(6, ...labels.map(cellsIn)));
   const isWide = layout.width >= WIDE;
   const barWidth = isWide ? 30 : 20;
   const barAt = 1 + nameWidth + 1;

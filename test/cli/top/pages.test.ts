@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { Spread } from '#cli/collector.js';
+import { cellsIn } from '#cli/cells.js';
+import { printable } from '#cli/printable.js';
 import { cellsOf } from '#cli/top/bar.js';
 import { bucketOf, COST_LIMITS } from '#cli/top/cost-buckets.js';
 import { histogramLines } from '#cli/top/histogram.js';
@@ -146,6 +148,22 @@ void test('numbers are whole or not there at 80 columns: the table, a name, help
   }
   const name = pageOf({ view, tasks: undefined }, { ...STATE, page: 'name', selected: row.key }, size);
   assert.match(name.map(textOf).join('\n'), /task-clock +1,234\.56 s .* 2\.02 ms/);
+});
+
+void test('characters of two cells are two cells wide, and those of none are escaped', () => {
+  const names = ['GET /日本語/商品', 'GET /plain', `GET /${'商'.repeat(60)}`, 'GET /🙂'];
+  const view = madeView(names.map((name) => nameView(name, { live: 7, exits: 1 })));
+  const rows = page(view, 80, 30).filter((text) => text.startsWith(' GET'));
+  assert.equal(rows.length, 4);
+  for (const row of rows) {
+    assert.equal(
+      cellsIn(row.slice(0, row.lastIndexOf(' 7 '))),
+      cellsIn(rows[0]!.slice(0, rows[0]!.lastIndexOf(' 7 '))),
+    );
+    assert.ok(cellsIn(row) <= 80);
+  }
+  assert.equal(printable('e\u0301'), 'e\\u0301');
+  assert.equal(cellsIn('日本'), 4);
 });
 
 void test('the column that rows are sorted by is shown, whatever the room', () => {
