@@ -139,6 +139,11 @@ function holderWords({ kind, task, forNs, isOnCpu }: HolderView): Words {
   return ['', whoText(kind, task), ` for ${time(forNs)}${isOnCpu === false ? ', asleep' : ''}`];
 }
 
+/** Then who it was says it all; else how long all of them together took is worth more. */
+function isMost(ns: number, wholeNs: number, blockedNs: number): boolean {
+  return ns >= blockedNs && 2 * ns >= wholeNs;
+}
+
 function whoText(kind: HolderView['kind'], task: string): string {
   return kind === 'loop' ? LOOP_TEXT : kind === 'nobody' ? NOBODY_TEXT : task;
 }
@@ -146,7 +151,7 @@ function whoText(kind: HolderView['kind'], task: string): string {
 /** The same, or "loop blocked 3.50 s, now pong #44" when several in turn keep the others from it. */
 function blockingWords(holder: HolderView, blockedNs: number): Words {
   const { kind, task, forNs, blockedForNs, isOnCpu } = holder;
-  if (kind === 'unseen' || forNs >= blockedNs) return holderWords(holder);
+  if (kind === 'unseen' || isMost(forNs, blockedForNs, blockedNs)) return holderWords(holder);
   const asleep = isOnCpu === false ? ', asleep' : '';
   return [`loop blocked ${time(blockedForNs)}, now `, whoText(kind, task), asleep];
 }
@@ -155,7 +160,7 @@ function blockingWords(holder: HolderView, blockedNs: number): Words {
 function blockedWords({ wallNs, longest }: BlockedView, blockedNs: number): Words {
   if (longest === undefined) return [`was blocked ${time(wallNs)} by many short ones`, '', ''];
   const { by, ns } = longest;
-  if (ns >= blockedNs) return ['was ', by, ` for ${time(ns)}`];
+  if (isMost(ns, wallNs, blockedNs)) return ['was ', by, ` for ${time(ns)}`];
   return [`was blocked ${time(wallNs)}, longest `, by, ` ${time(ns)}`];
 }
 

@@ -121,6 +121,9 @@ void test('a loop that many keep blocked is blocked, and none of them is said to
   assert.equal(said(idle, { wallNs: 2e8, longest: undefined }), '! was blocked 200.00 ms by many short ones');
   const zero = { wallNs: 116.11e6, longest: { by: 'zero #25', ns: 2e6 } };
   assert.equal(said(idle, zero), '! was blocked 116.11 ms, longest zero #25 2.00 ms');
+  const most = { wallNs: 6e9, longest: { by: 'pong #4', ns: 2e8 } };
+  assert.equal(said(idle, most), '! was blocked 6.00 s, longest pong #4 200.00 ms');
+  assert.equal(said(held('task', 'pong #44', 2e8, 6e9)), '! loop blocked 6.00 s, now pong #44');
   const long = { by: `GET /${'long-'.repeat(20)} #7`, ns: 3e8 };
   assert.match(said(idle, { wallNs: 3e8, longest: long }), / for 300\.00 ms$/);
 });
