@@ -89,7 +89,7 @@ describe('memory', () => {
   });
 
   test('the address space is full', async () => {
-    check(await dying('heap', (node) => `ulimit -v 2500000; ${exec(node)}`), [
+    check(await dying('heap', (node) => `ulimit -v 3200000; ${exec(node)}`), [
       'SIGABRT',
       'SIGTRAP',
       'SIGILL',
