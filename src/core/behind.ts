@@ -138,7 +138,9 @@ function newestFor(s: CpuState, isNew: boolean, newest: number, first: number): 
   for (let n = newest; n >= first; n--) {
     const slice = sliceAt(s, n);
     if (s.f64[slice + L_F64_BEGIN]! < section) return n;
-    if (s.i32[slice * 2 + L_KIND] !== WHO_NOBODY) break;
+    // Before it is known whose code runs it is that of no task, or the thread's own.
+    const isOwn = s.f64[slice + L_F64_ID] === s.f64[s.taskIdAt + (s.root << 3)];
+    if (s.i32[slice * 2 + L_KIND] !== WHO_NOBODY && !isOwn) break;
   }
   return first - 1;
 }
