@@ -12,6 +12,7 @@ import { forkJob, ship } from './job.ts';
 import {
   K_CONTEXT,
   K_GENERATION,
+  K_PARENT,
   THREAD_EXITED,
   THREAD_LIVE,
   T_PENDING,
@@ -43,7 +44,12 @@ export class CpuThreads extends CpuState {
    */
   forkJob(origin: TaskHandle, generation: number): TaskHandle {
     this.safepoint();
-    return this.settled(forkJob(this, origin, generation));
+    const held = this.i32[this.heldAt]!;
+    try {
+      return this.settled(forkJob(this, origin, generation));
+    } finally {
+      this.i32[this.heldAt] = held;
+    }
   }
 
   /** What the job has cost up to now goes to the task that it works for. */
@@ -69,13 +75,21 @@ export class CpuThreads extends CpuState {
    * @throws TaskperfError ESRCH when it has ended.
    */
   hold<R>(task: TaskHandle, generation: number, use: () => R): R {
+    // What `use` calls may come to a safepoint, at which a job is started for a counter that arrives: that holds, too.
+    const held = this.i32[this.heldAt]!;
     const isHeld = isTask(this.region, task) && retainIf(this, task, generation);
     try {
       if (isHeld && isLive(this.region, task)) return use();
       throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
     } finally {
       if (isHeld) letGo(this);
+      this.i32[this.heldAt] = held;
     }
+  }
+
+  /** Is it the task that a thread has of itself? That one has no row. */
+  isOwn(task: TaskHandle): boolean {
+    return taskWordOf(this.region, task, K_PARENT) === 0;
   }
 
   /** The events that a task's children count, as far as can be seen from here. */

@@ -136,6 +136,11 @@ export class Cpu extends CpuThreads {
     return taskWordOf(this.region, task, K_NAME);
   }
 
+  /** Index of the thread that the task is of. */
+  threadOf(task: TaskHandle): number {
+    return taskWordOf(this.region, task, K_THREAD);
+  }
+
   /** Tells apart the counters that use one slot one after the other. */
   generationOfCounter(counter: CounterHandle): number {
     return counterWordOf(this.region, counter, R_GENERATION);

@@ -54,6 +54,17 @@ for (const pool of ['piscina', 'tinypool', 'hand', 'worker', 'terminated']) {
   });
 }
 
+test('work for a token made outside of any task is code of nobody, and the books balance', {
+  skip: noAddon,
+}, async () => {
+  const { document, stdout } = await stat(['test/fixtures/programs/thread-jobs.mjs', 'root']);
+  assertBalanced(document);
+  const { burned } = JSON.parse(stdout) as { burned: number };
+  assert.deepEqual(document.tasks, []);
+  const nobody = document.system.find((row) => row.name === '(unattributed)')!;
+  assert.ok(nobody.counters['task-clock']!.value >= burned);
+});
+
 test('work that outlasts its request is late work', { skip: noAddon }, async () => {
   const { document } = await load('/forgotten', 3);
   assert.ok(rowOf(document, 'GET /forgotten').counters['task-clock']!.value < MS * 1e6);
