@@ -207,7 +207,11 @@ function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEve
       isOffered: true,
       event: line,
     });
-    return opened(thread, { slot, missed: 0, foreign: thread.cpu.threadOf(foreign) + 1 }, infoOf(event, line));
+    return opened(
+      thread,
+      { slot, missed: 0, foreign: thread.cpu.threadOf(foreign) + 1 },
+      infoOf(event, line),
+    );
   });
 }
 
