@@ -43,10 +43,17 @@ import {
 import type { Region } from './region.ts';
 import { KIND_CONTEXT, giveSlot, takeSlot } from './slab.ts';
 
-/** An empty context with one reference, its owner's (S16, S17), or 0 when the slab is full. `task` 0: a thread's. */
+// Whoever opens the first counter of a task makes the context, in a slot of its own, which it gets back.
+const MAKER_SHIFT = 16;
+const OWNER_MASK = 0xffff;
+
+/**
+ * An empty context with one reference, its owner's (S16, S17), or 0 when the slab is full. `task` 0: a thread's.
+ * The caller takes it off T_MAKING before anybody else can see it.
+ */
 export function newContext(s: CpuState, task: TaskHandle): ContextHandle {
   const { region, i32 } = s;
-  const context = takeSlot(region, s.index, KIND_CONTEXT);
+  const context = (i32[s.makingAt] = takeSlot(region, s.index, KIND_CONTEXT));
   if (context === 0) return 0;
   const at = region.contextW + (context << 4);
   const generation = i32[at + C_GENERATION]!;
@@ -63,7 +70,8 @@ export function newContext(s: CpuState, task: TaskHandle): ContextHandle {
   i32[at + C_SLOTTED] = 0;
   // Kept over the slot's lives: an old clone's parent_gen never matches a new parent by accident.
   i32[at + C_GENERATION] = (generation + 1) | 0;
-  i32[at + C_THREAD] = task === 0 ? s.index : i32[region.taskW + (task << 4) + K_THREAD]!;
+  const owner = task === 0 ? s.index : i32[region.taskW + (task << 4) + K_THREAD]!;
+  i32[at + C_THREAD] = owner | (s.index << MAKER_SHIFT);
   region.f64[region.contextF + (context << 3) + C_F64_TIME] = 0;
   i32[at + C_REFS] = 1; // last: who reaps another thread looks at contexts that have references
   return context;
@@ -100,6 +108,7 @@ export function findContext(s: CpuState, task: TaskHandle): ContextHandle {
         task,
       );
     region.i32[region.contextW + (made << 4) + C_REFS] = 2;
+    region.i32[s.makingAt] = 0;
     if (publishContext(region, task, made)) return made;
     freeContext(s, made);
   }
@@ -160,6 +169,11 @@ export function areEquivalent(i32: Int32Array, a: number, b: number): boolean {
   );
 }
 
+/** The thread that alone writes the context's values. */
+export function ownerOf(region: Region, context: ContextHandle): number {
+  return contextWordOf(region, context, C_THREAD) & OWNER_MASK;
+}
+
 export function contextWordOf(region: Region, context: ContextHandle, word: number): number {
   return region.i32[region.contextW + (context << 4) + word]!;
 }
@@ -216,5 +230,5 @@ function freeContext(s: CpuState, context: ContextHandle): void {
   const at = s.region.contextW + (context << 4);
   assert(s.i32[at + C_ACTIVE] === 0, 'a context that is freed is not being counted');
   s.i32[at + C_REFS] = 0;
-  giveSlot(s, KIND_CONTEXT, context, s.i32[at + C_THREAD]!);
+  giveSlot(s, KIND_CONTEXT, context, s.i32[at + C_THREAD]! >>> MAKER_SHIFT);
 }

@@ -69,6 +69,9 @@ export const EXCLUSIVE: number = 1 << 22;
 export const ON_START: number = 1 << 23;
 /** It has a period (sampling.ts). */
 export const SAMPLING: number = 1 << 24;
+/** On its way to the thread that shall install it: its context is pinned for it. */
+export const UNDER_WAY: number = 1 << 25;
+// bits 26-30: who opened it (foreign.ts)
 
 // What a counter is doing: nothing, waiting for its place on the PMU, or counting.
 export const IDLE: number = 0;

@@ -46,7 +46,17 @@ import {
   threadF64,
   threadWord,
 } from './layout.ts';
-import { THREAD_STARTING, T_BYTE_BEHIND, T_BYTE_SWITCHES, T_HELD, T_OUTBOX } from './outside.ts';
+import {
+  THREAD_STARTING,
+  T_BURYING,
+  T_BYTE_BEHIND,
+  T_BYTE_SWITCHES,
+  T_HELD,
+  T_LEAVING,
+  T_LEAVING_CHILDREN,
+  T_MAKING,
+  T_OUTBOX,
+} from './outside.ts';
 import type { Pmu } from './pmu.ts';
 import type { Region } from './region.ts';
 import type { ExitEvent } from './ring.ts';
@@ -155,6 +165,10 @@ export class CpuState {
   readonly pendingAt: number;
   readonly outboxAt: number;
   readonly heldAt: number;
+  readonly makingAt: number;
+  readonly leavingAt: number;
+  readonly leavingChildrenAt: number;
+  readonly buryingAt: number;
   readonly lastAt: number;
   readonly totalAt: number;
   readonly tasksAt: number;
@@ -207,6 +221,10 @@ export class CpuState {
     this.pendingAt = word + T_PENDING;
     this.outboxAt = word + T_OUTBOX;
     this.heldAt = word + T_HELD;
+    this.makingAt = word + T_MAKING;
+    this.leavingAt = word + T_LEAVING;
+    this.leavingChildrenAt = word + T_LEAVING_CHILDREN;
+    this.buryingAt = word + T_BURYING;
     this.lastAt = f64 + T_F64_LAST;
     this.totalAt = f64 + T_F64_TOTAL;
     this.tasksAt = f64 + T_F64_TASKS;

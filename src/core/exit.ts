@@ -27,6 +27,7 @@ import {
   C_STAT,
   C_TASK,
   H_TASKS_USED,
+  K_CONTEXT,
   K_NAME,
   K_PARENT,
   K_STATE,
@@ -64,7 +65,9 @@ export function exitTask(s: CpuState, task: TaskHandle): void {
   s.i32[s.seqAt]!++;
   charge(s);
   if (task === s.current) leaveThread(s, task);
-  const context = entombTask(s, task);
+  s.i32[s.leavingChildrenAt] = 0;
+  s.i32[s.leavingAt] = taskWordOf(s.region, task, K_CONTEXT);
+  const context = (s.i32[s.leavingAt] = entombTask(s, task)); // again: another thread may have just published one
   if (origin !== 0 && context > 0) ship(s, task, context, s.index);
   if (context > 0) detachContext(s, task, context, isRecorded && origin <= 0);
   s.f64[threadF64(s.region.layout, s.index) + T_F64_EXITS]! += 1;
@@ -150,6 +153,7 @@ function detachContext(s: CpuState, task: TaskHandle, context: ContextHandle, is
     }
     foldChild(region, original, c, s.now);
     freeCounterSlot(s, c, home);
+    i32[s.leavingChildrenAt] = references; // counted from 1, which is the task's
     references++;
   }
   if (last !== 0) setCounterWord(region, last, R_NEXT, 0);
@@ -179,5 +183,6 @@ function retireContext(s: CpuState, context: ContextHandle, references: number):
   s.i32[at + C_TASK] = TOMBSTONE;
   s.i32[at + C_ACTIVE] = 0;
   unclone(s, context);
+  s.i32[s.leavingAt] = 0;
   putContext(s, context, references);
 }

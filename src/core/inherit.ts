@@ -149,6 +149,7 @@ function inheritContext(s: CpuState, from: ContextHandle, task: TaskHandle): boo
   i32[at + C_REFS] = 1 + copies.count;
   if (all) markClone(s, context, from);
   i32[region.taskW + (task << 4) + K_CONTEXT] = context; // nobody else knows the task yet
+  i32[s.makingAt] = 0;
   return true;
 }
 
@@ -229,5 +230,6 @@ function undoInherit(s: CpuState, copies: Copies): void {
     unlinkChild(region, counterWordOf(region, c, R_PARENT), c);
     freeCounterSlot(s, c, s.index);
   }
+  s.i32[s.makingAt] = 0;
   if (copies.context !== 0) putContext(s, copies.context);
 }

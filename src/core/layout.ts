@@ -197,7 +197,7 @@ export const C_LAST: number = 10; // last counter + 1
 export const C_NEXT: number = 11; // free list
 /** While in use: the counter + 1 at which scheduling begins (rotation), 0 = the first. */
 export const C_ROTATION: number = C_NEXT;
-export const C_THREAD: number = 12; // thread that owns the slot's values
+export const C_THREAD: number = 12; // thread that owns the slot's values (ownerOf), << 16: that it was made by
 export const C_SLOTTED: number = 13; // counters listed that take a slot of the PMU
 export const C_F64_TIME: number = 7; // byte 56: accumulated ns on the thread
 

@@ -20,6 +20,7 @@ import {
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
 import { initFamily } from './family.ts';
+import { openerFlags } from './foreign.ts';
 import { leaderOf, refreshGate } from './group.ts';
 import {
   C_REFS,
@@ -54,6 +55,7 @@ export function openOnThread(s: CpuState, attributes: CounterAttributes): Counte
       freeCounter(s, counter, s.index);
       throw noRoom('context');
     }
+    s.i32[s.makingAt] = 0;
     s.i32[threadWord(s.region.layout, s.index) + T_CONTEXT] = context;
     fold(s); // what was used so far is not the thread context's
     s.threadContext = context;
@@ -152,7 +154,7 @@ function prepareCounter(
   context: ContextHandle,
   target: { packed: number; leader: CounterHandle },
 ): void {
-  initCounter(s.region, counter, context, target.packed);
+  initCounter(s.region, counter, context, target.packed | openerFlags(s, context));
   if (target.leader !== 0) setCounterWord(s.region, counter, R_LEADER, target.leader);
   setCounterWord(s.region, counter, R_REFS, 1);
 }

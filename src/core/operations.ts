@@ -3,13 +3,14 @@
  * (I39), and for a group on each of its members.
  */
 import { beginChange, charge, endChange } from './charge.ts';
-import { chainDel, contextWordOf, listDel, putContext, unclone, unpinContext } from './context.ts';
+import { chainDel, contextWordOf, listDel, ownerOf, putContext, unclone, unpinContext } from './context.ts';
 import {
   CHAINED,
   IDLE,
   LISTED,
   STATE_EXIT,
   STATE_INACTIVE,
+  UNDER_WAY,
   clearCount,
   counterWordOf,
   freeCounterSlot,
@@ -20,19 +21,9 @@ import {
 } from './counter.ts';
 import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { clearFamilyCount, firstChild, nextChild, unlinkChild } from './family.ts';
-import { isUnderWay, leaves, openerOf } from './foreign.ts';
+import { leaves, openerOf } from './foreign.ts';
 import { leaderOf, nextMember, promoteSiblings, refreshFrom, refreshGate } from './group.ts';
-import {
-  C_FIRST,
-  C_GENERATION,
-  C_TASK,
-  C_THREAD,
-  K_CONTEXT,
-  R_CONTEXT,
-  R_FAMILY,
-  R_LEADER,
-  R_NEXT,
-} from './layout.ts';
+import { C_FIRST, C_GENERATION, C_TASK, K_CONTEXT, R_CONTEXT, R_FAMILY, R_LEADER, R_NEXT } from './layout.ts';
 import { freeCounter, repairActive } from './open.ts';
 import { addLimit, forgetOverflows, sampleOf, setPeriod } from './sampling.ts';
 import { endsWaitForStart, fillSlots, reschedule, takeOff, turnOff } from './schedule.ts';
@@ -75,16 +66,16 @@ export function closeCounter(s: CpuState, counter: CounterHandle): void {
   for (let child = firstChild(region, counter); child !== 0; child = firstChild(region, counter)) {
     unlinkChild(region, counter, child);
     const context = removeCounter(s, child);
-    freeCounterSlot(s, child, contextWordOf(region, context, C_THREAD));
+    freeCounterSlot(s, child, ownerOf(region, context));
     putContext(s, context);
   }
   forgetOverflows(s, counter);
   const packed = packedOf(region, counter);
-  if (isUnderWay(packed)) unpinContext(region, counterWordOf(region, counter, R_CONTEXT));
+  if ((packed & UNDER_WAY) !== 0) unpinContext(region, counterWordOf(region, counter, R_CONTEXT));
   leaves(s, packed);
   const context = removeCounter(s, counter);
   const opener = openerOf(packed); // it was made of that thread's slots
-  const home = opener === 0 ? contextWordOf(region, context, C_THREAD) : opener - 1;
+  const home = opener === 0 ? ownerOf(region, context) : opener - 1;
   freeCounter(s, counter, home);
   putContext(s, context);
   endChange(s);

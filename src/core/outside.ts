@@ -60,6 +60,13 @@ export const THREAD_STARTING: number = 3;
 export const T_OUTBOX: number = 18;
 /** The task that the thread keeps in its slot for the length of an operation, by a reference: for its reaper. */
 export const T_HELD: number = 19;
+/** The context that the thread has made and not published yet. */
+export const T_MAKING: number = 20;
+/** The context that it has taken from a task that exits, and how many of its children are free, whose references it keeps. */
+export const T_LEAVING: number = 21;
+export const T_LEAVING_CHILDREN: number = 22;
+/** The task that it is burying, until it drops the reference that the task had while alive. */
+export const T_BURYING: number = 23;
 
 // ---- thread: what the native boundaries tell, f64 relative to T_F64_NATIVE (native/boundary.h) ------------------------
 /** CLOCK_MONOTONIC of the last reading. */

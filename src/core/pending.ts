@@ -3,10 +3,11 @@
  * stack with one compare-and-exchange; the owner performs all of them, oldest first, at its next safepoint. Nobody waits.
  * For a thread that is gone the first thread, which reaps the dead, is responsible.
  */
-import { contextWordOf, findContext, pinContext, putContext, unpinContext } from './context.ts';
+import { findContext, ownerOf, pinContext, putContext, unpinContext } from './context.ts';
 import {
   ON_START,
   STATE_EXIT,
+  UNDER_WAY,
   counterWordOf,
   freeCounterSlot,
   packedOf,
@@ -18,7 +19,6 @@ import type { CounterHandle, CpuState, TaskHandle } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
 import { exitTask } from './exit.ts';
 import {
-  C_THREAD,
   K_CONTEXT,
   K_THREAD,
   O_F64_VALUE,
@@ -41,7 +41,7 @@ import {
 } from './layout.ts';
 import { T_HELD, T_OUTBOX } from './outside.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
-import { type Opened, arrives, noteOpener, openedBy, openerOf } from './foreign.ts';
+import { type Opened, arrives, openedBy, openerOf } from './foreign.ts';
 import { DO_CREDIT, creditIn, receive } from './job.ts';
 import { installCounter } from './open.ts';
 import { KIND_COUNTER, pushSlot, takeSlot } from './slab.ts';
@@ -87,13 +87,11 @@ export function submit(s: CpuState, request: Request): void {
 export function submitInstall(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const context = counterWordOf(s.region, counter, R_CONTEXT);
   pinContext(s.region, context);
-  if (contextWordOf(s.region, context, C_THREAD) !== s.index) noteOpener(s, counter, s.index + 1);
+  setPacked(s.region, counter, packedOf(s.region, counter) | UNDER_WAY);
   try {
     const generation = counterWordOf(s.region, counter, R_GENERATION);
     submit(s, { kind: DO_INSTALL, counter, generation, task, group: false });
   } catch (error) {
-    noteOpener(s, counter, 0);
-    unpinContext(s.region, context);
     closeCounter(s, counter);
     throw error;
   }
@@ -242,7 +240,7 @@ function responsible(s: CpuState, request: Request): number {
   const owner =
     request.task !== 0
       ? taskWordOf(region, request.task, K_THREAD)
-      : contextWordOf(region, counterWordOf(region, request.counter, R_CONTEXT), C_THREAD);
+      : ownerOf(region, counterWordOf(region, request.counter, R_CONTEXT));
   if (owner === s.index) return owner;
   if (region.i32[threadWord(region.layout, owner) + T_STATE] === THREAD_LIVE) return owner;
   return responsibleForDead(s);
@@ -295,16 +293,14 @@ function performOnCounter(s: CpuState, { kind, counter, task, group, value = 0 }
 function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
   const { region } = s;
   const context = counterWordOf(region, counter, R_CONTEXT);
-  // Not under way any more, and not there yet: whoever reaps us here must not unpin it again.
-  const opener = openerOf(packedOf(region, counter));
-  noteOpener(s, counter, 0);
+  // Before: whoever closes it must not unpin it again.
+  setPacked(region, counter, packedOf(region, counter) & ~UNDER_WAY);
   unpinContext(region, context);
   if (!isLive(region, task)) {
     setState(region, counter, STATE_EXIT);
     setPacked(region, counter, packedOf(region, counter) & ~ON_START); // there is none, and no pin for it
     // It is on no chain, by which it would learn that its leader is closed and the slot another's (H34).
     setCounterWord(region, counter, R_LEADER, counter);
-    noteOpener(s, counter, opener);
     return;
   }
   if (taskWordOf(region, task, K_CONTEXT) !== context) {
@@ -312,7 +308,6 @@ function install(s: CpuState, counter: CounterHandle, task: TaskHandle): void {
     putContext(s, context);
   }
   installCounter(s, counter);
-  noteOpener(s, counter, opener);
   arrives(s, counter);
 }
 

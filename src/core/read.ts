@@ -3,13 +3,13 @@
  * under its sequence count with a bounded number of retries (a blocked or dead owner never blocks a reader).
  */
 import { fold } from './charge.ts';
-import { contextWordOf } from './context.ts';
+import { ownerOf } from './context.ts';
 import { STATE_ERROR, counterWordOf, packedOf, stateOf } from './counter.ts';
 import type { CounterHandle, CpuState } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
 import { type CounterReading, firstChild, nextChild, readFamily } from './family.ts';
 import { membersOf } from './group.ts';
-import { C_THREAD, R_CONTEXT, T_SEQ, threadWord } from './layout.ts';
+import { R_CONTEXT, T_SEQ, threadWord } from './layout.ts';
 import type { Region } from './region.ts';
 
 /** After so many attempts a torn set is accepted: each value in it is still whole. */
@@ -32,7 +32,7 @@ function isInError(region: Region, counter: CounterHandle): boolean {
 function readValues(s: CpuState, counter: CounterHandle): CounterReading {
   const { region } = s;
   const limit = region.layout.counters;
-  const owner = contextWordOf(region, counterWordOf(region, counter, R_CONTEXT), C_THREAD);
+  const owner = ownerOf(region, counterWordOf(region, counter, R_CONTEXT));
   if (owner === s.index) return readFamily(region, counter, s.now, limit);
   const sequenceAt = threadWord(region.layout, owner) + T_SEQ;
   let reading: CounterReading = { value: 0, enabled: 0, running: 0 };

@@ -3,11 +3,14 @@
  * followed, and no count believed. What each slot says of itself (state, context, parent) is written in one word, last when
  * it comes and first when it goes; from that the reaper puts chains and families together again, then ends the tasks.
  *
- * Lost, and nothing else: the slice since the last switch, values of an exit that was under way, and the slots that were
- * in the dead one's hands. References may stay too many for the same reason, never too few.
+ * What takes longer, the making of a context and the end of a task, the dead one has noted in its slot (T_MAKING, T_LEAVING,
+ * T_BURYING), so that it is finished here.
+ *
+ * Lost, and nothing else: the slice since the last switch, values of an exit that was under way, and the few slots that
+ * were just passing from one list to another. References may stay too many for the same reason, never too few.
  */
 import { fold } from './charge.ts';
-import { contextWordOf, putContext, unclone } from './context.ts';
+import { contextWordOf, ownerOf, putContext, unclone } from './context.ts';
 import {
   CHAINED,
   IDLE,
@@ -29,6 +32,7 @@ import type { ContextHandle, CounterHandle, CpuState, TaskHandle } from './cpu-s
 import { releaseThread } from './exit.ts';
 import { EVENTS } from './events.ts';
 import { addToFamily } from './family.ts';
+import { isHalfMade } from './foreign.ts';
 import { ship } from './job.ts';
 import {
   C_ACTIVE,
@@ -41,7 +45,6 @@ import {
   C_SLOTTED,
   C_STAT,
   C_TASK,
-  C_THREAD,
   EVENT_LINES,
   F_FIRST_CHILD,
   H_CONTEXTS_USED,
@@ -77,16 +80,20 @@ import {
   threadWord,
 } from './layout.ts';
 import { K_ORIGIN } from './outside.ts';
+import { buriedBy, forgetNotes, freeUnpublished, leavingOf } from './notes.ts';
+import { freeCounter } from './open.ts';
 import { beginExit, commitExit, recordValue } from './ring.ts';
 import { endsWaitForStart } from './schedule.ts';
-import { buryTask, taskWordOf } from './task.ts';
+import { buryTask, finishBurial, taskWordOf } from './task.ts';
 
 /** What the dead left. */
 interface Estate {
   readonly thread: number;
   readonly tasks: TaskHandle[];
-  /** Contexts that were taken from their tasks, with the references to drop. */
-  readonly contexts: Map<ContextHandle, { readonly task: TaskHandle; references: number }>;
+  /** Contexts that were taken from their tasks here. */
+  readonly contexts: Map<ContextHandle, TaskHandle>;
+  /** References to drop: theirs, and those of one that the dead had taken from its task. */
+  readonly references: Map<ContextHandle, number>;
   /** Counters in the chain of each context of the thread, in order. */
   readonly chains: Map<ContextHandle, CounterHandle[]>;
 }
@@ -100,20 +107,43 @@ export function reapThread(s: CpuState, thread: number): void {
   fold(s);
   const wasChanging = (i32[at + T_SEQ]! & 1) !== 0;
   i32[at + T_SEQ]! |= 1; // odd: readers wait for the whole
-  const estate: Estate = { thread, tasks: [], contexts: new Map(), chains: new Map() };
+  const estate: Estate = {
+    thread,
+    tasks: [],
+    contexts: new Map(),
+    references: new Map(),
+    chains: new Map(),
+  };
+  const buried = buriedBy(s, thread);
   entombTasks(s, estate);
+  const [leaving, references] = leavingOf(s, thread);
+  if (leaving > 0 && !estate.contexts.has(leaving)) estate.references.set(leaving, references);
   collectChains(s, estate);
-  for (const [context, { task }] of estate.contexts) {
-    const chain = estate.chains.get(context) ?? [];
-    relink(s, context, chain);
-    const origin = taskWordOf(region, task, K_ORIGIN);
-    if (origin !== 0) ship(s, task, context, thread);
-    if (origin <= 0 && taskWordOf(region, task, K_PARENT) !== 0) record(s, estate, context, chain);
-  }
+  recordExits(s, estate);
   if (wasChanging) settleBooks(s, thread);
   for (const [context, chain] of estate.chains) settleContext(s, estate, context, chain);
   settleCounters(s, estate);
-  for (const [context, { references }] of estate.contexts) {
+  endTasks(s, estate);
+  if (buried !== 0) finishBurial(s, buried);
+  freeUnpublished(s, thread, estate.contexts);
+  forgetNotes(s, thread);
+  releaseThread(s, thread); // ends the change, too
+}
+
+/** What the tasks have cost up to now: of a job for its origin, of the others in the ring. */
+function recordExits(s: CpuState, estate: Estate): void {
+  for (const [context, task] of estate.contexts) {
+    const chain = estate.chains.get(context) ?? [];
+    relink(s, context, chain);
+    const origin = taskWordOf(s.region, task, K_ORIGIN);
+    if (origin !== 0) ship(s, task, context, estate.thread);
+    if (origin <= 0 && taskWordOf(s.region, task, K_PARENT) !== 0) record(s, estate, context, chain);
+  }
+}
+
+function endTasks(s: CpuState, estate: Estate): void {
+  const { i32, region } = s;
+  for (const [context, references] of estate.references) {
     i32[region.contextW + (context << 4) + C_TASK] = TOMBSTONE;
     i32[region.contextW + (context << 4) + C_ACTIVE] = 0;
     unclone(s, context);
@@ -123,12 +153,11 @@ export function reapThread(s: CpuState, thread: number): void {
     s.f64[threadF64(region.layout, s.index) + T_F64_EXITS]! += 1;
     buryTask(s, task);
   }
-  releaseThread(s, thread); // ends the change, too
 }
 
 /** In the ring and the totals of the dead: what was used there is booked there. */
 function record(s: CpuState, estate: Estate, context: ContextHandle, chain: readonly CounterHandle[]): void {
-  const { task } = estate.contexts.get(context)!;
+  const task = estate.contexts.get(context)!;
   const event = beginExit(s, task, context, estate.thread);
   for (const counter of chain) recordValue(s, event, counter);
   commitExit(s, event);
@@ -165,9 +194,11 @@ function entombTasks(s: CpuState, estate: Estate): void {
     const context = Atomics.exchange(i32, at + K_CONTEXT, TOMBSTONE);
     if (context <= 0) continue;
     // Two tasks have it: a lazy switch was under way, and the sister's context is in neither.
-    const other = estate.contexts.get(context)?.task;
+    const other = estate.contexts.get(context);
     const taken = other === undefined ? context : findSister(s, estate, context, [task, other]);
-    if (taken !== 0) estate.contexts.set(taken, { task, references: 1 });
+    if (taken === 0) continue;
+    estate.contexts.set(taken, task);
+    estate.references.set(taken, 1);
   }
 }
 
@@ -245,7 +276,7 @@ function settleContext(
   if (!isThreads) s.i32[region.contextW + (context << 4) + C_TASK] = TOMBSTONE;
 }
 
-/** Children that no chain has, and the families' lists of children, all of which are gone now. */
+/** Counters that no chain has, and the families' lists of children, all of which are gone now. */
 function settleCounters(s: CpuState, estate: Estate): void {
   const { region } = s;
   const used = Atomics.load(s.i32, H_COUNTERS_USED);
@@ -256,6 +287,10 @@ function settleCounters(s: CpuState, estate: Estate): void {
       freeChild(s, estate, counter);
       continue;
     }
+    if (isHalfMade(region, packedOf(region, counter))) {
+      freeHalfMade(s, estate, counter);
+      continue;
+    }
     const family = counterWordOf(region, counter, R_FAMILY);
     if (family !== 0) setCounterWord(region, family, F_FIRST_CHILD, 0);
     if (counterWordOf(region, counter, R_REFS) > 1) setCounterWord(region, counter, R_REFS, 1);
@@ -263,9 +298,24 @@ function settleCounters(s: CpuState, estate: Estate): void {
 }
 
 function freeChild(s: CpuState, estate: Estate, child: CounterHandle): void {
-  const held = estate.contexts.get(counterWordOf(s.region, child, R_CONTEXT));
-  if (held !== undefined) held.references++;
+  dropsLater(estate, counterWordOf(s.region, child, R_CONTEXT));
   freeCounterSlot(s, child, estate.thread);
+}
+
+/** The reference of a counter goes with the others of its context, if there are any to drop. */
+function dropsLater({ references }: Estate, context: ContextHandle): boolean {
+  const before = references.get(context);
+  if (before !== undefined) references.set(context, before + 1);
+  return before !== undefined;
+}
+
+/** Nobody else can know it. */
+function freeHalfMade(s: CpuState, estate: Estate, counter: CounterHandle): void {
+  const context = counterWordOf(s.region, counter, R_CONTEXT);
+  freeCounter(s, counter, estate.thread);
+  if (dropsLater(estate, context)) return;
+  s.i32[s.region.contextW + (context << 4) + C_ACTIVE] = 0; // nothing of the dead is being counted
+  putContext(s, context);
 }
 
 /** Makes the chain and its counts what the list says; a leader that is not among them leads nobody. */
@@ -294,6 +344,5 @@ function relink(s: CpuState, context: ContextHandle, chain: readonly CounterHand
 }
 
 function isOf(s: CpuState, context: ContextHandle, thread: number): boolean {
-  const at = s.region.contextW + (context << 4);
-  return s.i32[at + C_REFS]! > 0 && s.i32[at + C_THREAD] === thread;
+  return contextWordOf(s.region, context, C_REFS) > 0 && ownerOf(s.region, context) === thread;
 }

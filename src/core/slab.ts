@@ -42,7 +42,8 @@ export function takeSlot(region: Region, thread: number, kind: number): number {
   const { i32 } = region;
   const at = threadWord(region.layout, thread);
   let slot = i32[at + T_FREE_TASK + kind]!;
-  if (slot === 0) slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);
+  // A thread is terminated at calls and loops only: nothing may come between, or all of them would be lost.
+  if (slot === 0) slot = i32[at + T_FREE_TASK + kind] = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);
   if (slot === 0) return growSlab(region, thread, kind);
   i32[at + T_FREE_TASK + kind] = i32[linkWord(region, kind, slot)]!;
   return slot;
@@ -116,10 +117,8 @@ function adoptSlots(region: Region, thread: number, kind: number): boolean {
   for (let other = 0; other < layout.threads; other++) {
     const at = threadWord(layout, other);
     if (other === thread || i32[at + T_STATE] === THREAD_LIVE) continue;
-    const slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);
-    if (slot === 0) continue;
-    i32[own] = slot;
-    return true;
+    i32[own] = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);
+    if (i32[own] !== 0) return true;
   }
   return false;
 }

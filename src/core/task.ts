@@ -65,11 +65,20 @@ export function buryTask(s: CpuState, task: TaskHandle): void {
     s.i32[at + K_STATE] === TASK_LIVE && s.i32[at + K_CONTEXT] === TOMBSTONE,
     'an entombed task is buried',
   );
+  s.i32[s.buryingAt] = task;
   s.i32[at + K_STATE] = TASK_EXITED;
   // Else a chain of tasks, each started by the one before it, would keep all of their slots for ever.
   skipDeadParent(s, task);
+  finishBurial(s, task);
+}
+
+/** The last of it, which a reaper does for who died within. */
+export function finishBurial(s: CpuState, task: TaskHandle): void {
+  const at = s.region.taskW + (task << 4);
   const origin = s.i32[at + K_ORIGIN]!;
+  s.i32[at + K_ORIGIN] = 0;
   if (origin !== 0) releaseTask(s, Math.abs(origin));
+  s.i32[s.buryingAt] = 0;
   releaseTask(s, task);
 }
 

@@ -42,4 +42,28 @@ export const THREAD_ROWS: readonly Row[] = [
     'closeOpened(this, thread);',
     '',
   ],
+  [
+    'half-made-stays',
+    'die-open',
+    'reap',
+    'a counter that a thread was opening or closing when it died stays for ever',
+    'if (isHalfMade(region, packedOf(region, counter))) {',
+    'if (false) {',
+  ],
+  [
+    'leaving-forgotten',
+    'die-exit',
+    'reap',
+    'a context that a dead thread had taken from its task stays for ever',
+    'if (leaving > 0 && !estate.contexts.has(leaving))\n        estate.references.set(leaving, references);',
+    '',
+  ],
+  [
+    'unpublished-forgotten',
+    'die-fork',
+    'reap',
+    'a context that a dead thread was making stays for ever',
+    'freeUnpublished(s, thread, estate.contexts);',
+    '',
+  ],
 ];

@@ -35,16 +35,16 @@ export const ROWS: readonly Row[] = [
     'slab-remote-free',
     'slab',
     'a thread empties its remote stack by load and store',
-    'slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);\n    if',
-    'slot = i32[at + T_REMOTE_TASK + kind], i32[at + T_REMOTE_TASK + kind] = 0;\n    if',
+    'slot = i32[at + T_FREE_TASK + kind] = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
+    'slot = i32[at + T_FREE_TASK + kind] = i32[at + T_REMOTE_TASK + kind], i32[at + T_REMOTE_TASK + kind] = 0;',
   ],
   [
     'adopt-by-store',
     'slab-adopt',
     'slab',
     'what a dead thread left is taken over by load and store',
-    'const slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
-    'const slot = i32[at + T_REMOTE_TASK + kind]; i32[at + T_REMOTE_TASK + kind] = 0;',
+    'i32[own] = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
+    'i32[own] = i32[at + T_REMOTE_TASK + kind]; i32[at + T_REMOTE_TASK + kind] = 0;',
   ],
   // ---- threads and names ----------------------------------------------------------------------------------------------
   [
@@ -109,7 +109,7 @@ export const ROWS: readonly Row[] = [
     'exit-attach-fresh',
     'context',
     'the opener takes its reference after the context is published',
-    'region.i32[region.contextW + (made << 4) + C_REFS] = 2;\n        if (publishContext(region, task, made))\n            return made;',
+    'region.i32[region.contextW + (made << 4) + C_REFS] = 2;\n        region.i32[s.makingAt] = 0;\n        if (publishContext(region, task, made))\n            return made;',
     'if (publishContext(region, task, made)) {\n            Atomics.add(region.i32, region.contextW + (made << 4) + C_REFS, 1);\n            return made;\n        }',
   ],
   [

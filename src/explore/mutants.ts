@@ -14,8 +14,8 @@ const MANIFOLD: readonly Mutant[] = [
     edits: [
       {
         module: 'core/slab.js',
-        find: 'const slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
-        replace: 'const slot = Atomics.exchange(i32, at + T_FREE_TASK + kind, 0);',
+        find: 'i32[own] = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
+        replace: 'i32[own] = Atomics.exchange(i32, at + T_FREE_TASK + kind, 0);',
       },
       { module: 'core/exit.js', find: 'leaveFreeLists(s.region, thread);', replace: '' },
     ],
@@ -33,7 +33,7 @@ const MANIFOLD: readonly Mutant[] = [
       },
       {
         module: 'core/operations.js',
-        find: 'if (isUnderWay(packed))\n        unpinContext(region, counterWordOf(region, counter, R_CONTEXT));',
+        find: 'if ((packed & UNDER_WAY) !== 0)\n        unpinContext(region, counterWordOf(region, counter, R_CONTEXT));',
         replace: '',
       },
     ],

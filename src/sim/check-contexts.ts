@@ -1,4 +1,5 @@
 /** Whose a context is, who counts in it, and which of them may be exchanged. */
+import { ownerOf } from '../core/context.ts';
 import {
   C_ACTIVE,
   C_FIRST,
@@ -7,7 +8,6 @@ import {
   C_PINS,
   C_REFS,
   C_TASK,
-  C_THREAD,
   K_CONTEXT,
   K_STATE,
   K_THREAD,
@@ -53,7 +53,7 @@ export function checkOwners(machine: Machine, census: Census): void {
     const at = contextW + (context << 4);
     const owner = i32[at + C_TASK]!;
     demand(owner === handle, 'I9', () => `task ${handle} has context ${context}, whose task is ${owner}`);
-    const thread = i32[at + C_THREAD]!;
+    const thread = ownerOf(machine.region, context);
     const expected = i32[taskW + (handle << 4) + K_THREAD]!;
     demand(
       thread === expected,

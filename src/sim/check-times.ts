@@ -3,7 +3,6 @@ import {
   CPU_CLOCK,
   C_F64_TIME,
   C_REFS,
-  C_THREAD,
   TASK_CLOCK,
   T_F64_LATE,
   T_F64_TASKS,
@@ -13,6 +12,7 @@ import {
   threadF64,
   threadWord,
 } from '../core/index.ts';
+import { ownerOf } from '../core/context.ts';
 import { enabledOf, runningOf } from '../core/counter.ts';
 import { type Census, USE_COUNTER } from './census.ts';
 import type { Machine } from './machine.ts';
@@ -26,7 +26,7 @@ export function checkTimes(machine: Machine, census: Census): void {
     const at = region.contextW + (c << 4);
     if (i32[at + C_REFS]! <= 0) continue;
     const time = f64[region.contextF + (c << 3) + C_F64_TIME]!;
-    const worked = f64[threadF64(layout, i32[at + C_THREAD]!) + T_F64_TOTAL + CPU_CLOCK]!;
+    const worked = f64[threadF64(layout, ownerOf(region, c)) + T_F64_TOTAL + CPU_CLOCK]!;
     demand(
       time >= 0 && time <= worked,
       'I33',

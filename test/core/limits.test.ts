@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  H_CONTEXTS_USED,
   H_LOST_CONTEXTS,
   H_LOST_COUNTERS,
   H_LOST_NAMES,
@@ -62,6 +63,20 @@ test('slab: a slot freed by another thread comes back to its home', () => {
   giveSlot({ region, index: 1 }, KIND_CONTEXT, mine, 0);
   assert.equal(takeSlot(region, 1, KIND_CONTEXT), 0, 'it is not the freeing thread that gets it');
   assert.equal(takeSlot(region, 0, KIND_CONTEXT), mine);
+});
+
+test('slab: a context that another thread has made for a task goes back to that thread', () => {
+  const { region, cpu } = makeWorld({ ...SMALL, contexts: 4 });
+  const other = addCpu(region, 1).cpu;
+  for (let i = 0; i < 10; i++) {
+    const task = cpu.fork(cpu.root, 0);
+    const counter = other.openCounter({ event: TASK_CLOCK, task });
+    cpu.fold();
+    other.close(counter);
+    cpu.exit(task);
+  }
+  cpu.fold();
+  assert.equal(region.i32[H_CONTEXTS_USED], 1);
 });
 
 test('slab: free slots of a thread that is gone are taken over', () => {

@@ -17,6 +17,17 @@ interface Census {
   lostSlices: number;
 }
 
+interface Slots {
+  used: number;
+  free: number;
+  onTheirWay: number;
+}
+
+/** What the main thread itself has: its task, the counter that is open throughout, and its context. */
+const OWN = 1;
+/** Slots of each kind that terminated threads may have had in their hands: a few times what was seen (0 to 4). */
+const IN_HANDS = { tasks: 5, contexts: 7, counters: 9 } as const;
+
 test('nothing is left of workers that are terminated while they count for others', { skip: noAddon }, () => {
   const run = spawnSync(process.execPath, ['test/soak/terminate.mjs', String(ROUNDS), '5'], {
     cwd: root,
@@ -24,7 +35,10 @@ test('nothing is left of workers that are terminated while they count for others
     timeout: 100_000,
   });
   assert.equal(run.status, 0, run.stderr);
-  const { first, last } = JSON.parse(run.stdout) as { first: Census; last: Census };
+  const { first, last } = JSON.parse(run.stdout) as {
+    first: Census;
+    last: Census & { slots: Record<keyof typeof IN_HANDS, Slots> };
+  };
   assert.equal(last.threads, 1, 'every place is free again');
   assert.equal(last.foreign, 0, 'every counter that they had open here is closed');
   assert.ok(
@@ -33,4 +47,10 @@ test('nothing is left of workers that are terminated while they count for others
   );
   assert.ok(last.lostSlices > first.lostSlices && last.lostSlices <= ROUNDS, 'what was lost is counted');
   assert.ok(last.tasks - first.tasks <= ROUNDS / 4, `${last.tasks} slots of tasks, ${first.tasks} before`);
+  for (const [kind, inHands] of Object.entries(IN_HANDS)) {
+    const { used, free, onTheirWay } = last.slots[kind as keyof typeof IN_HANDS];
+    assert.equal(onTheirWay, 0, 'nobody has asked anything of anybody');
+    const lost = used - free - OWN;
+    assert.ok(lost <= inHands, `${lost} of ${used} slots of ${kind} are on no free list and nobody's`);
+  }
 });

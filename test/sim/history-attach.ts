@@ -143,8 +143,8 @@ export const ATTACH_HISTORY: readonly Story[] = [
     edits: [
       {
         file: 'pending.js',
-        from: 'setCounterWord(region, counter, R_LEADER, counter);\n        noteOpener(s, counter, opener);\n        return;',
-        to: 'noteOpener(s, counter, opener);\n        return;',
+        from: 'setCounterWord(region, counter, R_LEADER, counter);\n        return;',
+        to: 'return;',
       },
     ],
     check: (core) => {

@@ -226,8 +226,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'free list of a dead thread adopted twice',
     sentence: 'the slots of a dead thread are taken and left there',
     file: 'slab.js',
-    from: 'const slot = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
-    to: 'const slot = Atomics.load(i32, at + T_REMOTE_TASK + kind);',
+    from: 'i32[own] = Atomics.exchange(i32, at + T_REMOTE_TASK + kind, 0);',
+    to: 'i32[own] = Atomics.load(i32, at + T_REMOTE_TASK + kind);',
   },
   {
     name: 'requests of a dead thread forgotten',
@@ -307,8 +307,8 @@ export const MUTANTS: readonly Mutant[] = [
     sentence:
       'a counter whose task exited before it was installed names a leader whose slot may be another’s',
     file: 'pending.js',
-    from: 'setCounterWord(region, counter, R_LEADER, counter);\n        noteOpener(s, counter, opener);\n        return;',
-    to: 'noteOpener(s, counter, opener);\n        return;',
+    from: 'setCounterWord(region, counter, R_LEADER, counter);\n        return;',
+    to: 'return;',
   },
   {
     name: 'pin of an open that came too late given back',

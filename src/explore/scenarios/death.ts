@@ -2,12 +2,14 @@
  * A thread that ends for ever between any two of its accesses (worker.terminate()). The first thread then reaps it and
  * goes on; nothing may be corrupt, and what may be lost is a few slots that were in the dead one's hands.
  */
+import { ownerOf } from '../../core/context.ts';
 import { STATE_DEAD, packedOf, stateOf } from '../../core/counter.ts';
 import type { Cpu } from '../../core/cpu.ts';
 import { TaskperfError } from '../../core/errors.ts';
 import { TASK_CLOCK } from '../../core/events.ts';
 import { readFamily } from '../../core/family.ts';
-import { C_COUNT, K_CONTEXT } from '../../core/layout.ts';
+import { isHalfMade } from '../../core/foreign.ts';
+import { C_COUNT, C_PARENT, C_REFS, H_CONTEXTS_USED, H_COUNTERS_USED, K_CONTEXT } from '../../core/layout.ts';
 import { type Scenario, type World, claim, scenario } from '../scenario.ts';
 import type { StepPmu } from '../step-pmu.ts';
 
@@ -145,6 +147,31 @@ function isCountedOnce(w: World, { counter }: Victim): void {
   claim(value <= used && enabled <= used, `${value} ns in ${enabled} ns were counted, ${used} were used`);
 }
 
+function isSettled(w: World, given: Victim): void {
+  isCountedOnce(w, given);
+  leavesNothingHalfMade(w);
+  leavesNoClone(w);
+}
+
+/** Nobody has a handle of the dead thread's own counters but those that it had opened, which are in chains. */
+function leavesNothingHalfMade({ region }: World): void {
+  for (let counter = 1; counter <= region.i32[H_COUNTERS_USED]!; counter++) {
+    const packed = packedOf(region, counter);
+    const isLost = stateOf(packed) !== STATE_DEAD && isHalfMade(region, packed);
+    claim(!isLost, `counter ${counter} was being made by the dead thread, and is nobody's now`);
+  }
+}
+
+/** Contexts that it was making, or had taken from their tasks, have been found: those that are left have no part in others. */
+function leavesNoClone({ region }: World): void {
+  const { i32, contextW } = region;
+  for (let context = 1; context <= i32[H_CONTEXTS_USED]!; context++) {
+    const at = contextW + context * 16;
+    const isDeads = i32[at + C_REFS]! > 0 && ownerOf(region, context) === 1;
+    claim(!isDeads || i32[at + C_PARENT] === 0, `context ${context} of the dead thread is a clone still`);
+  }
+}
+
 /** Thread 0 has one counter on its own task; nobody else has. */
 function leavesNothingElsewhere(w: World, { elsewhere }: Victim): void {
   const { i32, taskW, contextW } = w.region;
@@ -164,7 +191,7 @@ const DIES = {
   finish: letGo,
   dies: 0,
   mayLose: 3,
-  checkDead: isCountedOnce,
+  checkDead: isSettled,
 } as const;
 
 function dying(name: string, title: string, body: Body): Scenario {
