@@ -3,16 +3,18 @@
  * tasks of theirs; and the end of a thread, its own or another's.
  */
 import { beginChange, charge, endChange } from './charge.ts';
+import { counterWordOf } from './counter.ts';
 import { CpuState, type TaskHandle } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
-import { closeThread } from './exit.ts';
-import { ownOf } from './foreign.ts';
+import { exitThread, leaveSlot } from './exit.ts';
+import { type Opened, ownOf } from './foreign.ts';
 import { inheritableEvents } from './inherit.ts';
 import { forkJob, ship } from './job.ts';
 import {
   K_CONTEXT,
   K_GENERATION,
   K_PARENT,
+  R_GENERATION,
   THREAD_EXITED,
   THREAD_LIVE,
   T_PENDING,
@@ -36,7 +38,18 @@ import { reapThread } from './reap.ts';
 import { deliver } from './sampling.ts';
 import { isLive, isTask, letGo, retainIf, taskWordOf } from './task.ts';
 
+/** Shipments of a thread's job on their way, each of one operation for each event. */
+const SHIPMENTS_MAX = 64;
+
+interface Shipment {
+  /** The operation that is performed last. */
+  readonly last: number;
+  readonly generation: number;
+}
+
 export class CpuThreads extends CpuState {
+  readonly #shipped: Shipment[] = [];
+
   /**
    * Starts a task of this thread that works for a task of another thread: what it costs is added to that one's counters
    * when it exits, and by `ship`. 0 when a slab is full.
@@ -52,16 +65,31 @@ export class CpuThreads extends CpuState {
     }
   }
 
-  /** What the job has cost up to now goes to the task that it works for. */
+  /**
+   * What the job has cost up to now goes to the task that it works for. Of a thread that is blocked only so many wait for
+   * it: what comes then goes with a later one, or with the job's exit.
+   */
   ship(job: TaskHandle): void {
     this.safepoint();
+    if (!this.#mayShip()) return;
     const context = taskWordOf(this.region, job, K_CONTEXT);
     beginChange(this);
     charge(this);
     if (context > 0) ship(this, job, context, this.index);
     endChange(this);
+    const last = this.i32[this.outboxAt]!;
+    if (last !== 0) this.#shipped.push({ last, generation: counterWordOf(this.region, last, R_GENERATION) });
     sendCredits(this);
     this.settled();
+  }
+
+  /** The other thread performs them in order, and gives each slot back: its next life is not before that. */
+  #mayShip(): boolean {
+    const [oldest] = this.#shipped;
+    if (oldest === undefined || this.#shipped.length < SHIPMENTS_MAX) return true;
+    if (counterWordOf(this.region, oldest.last, R_GENERATION) === oldest.generation) return false;
+    this.#shipped.shift();
+    return true;
   }
 
   /** Does the task of this generation live? */
@@ -99,11 +127,7 @@ export class CpuThreads extends CpuState {
 
   /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
   shutdown(): void {
-    this.safepoint();
-    closeOpened(this, this.index);
-    closeThread(this);
-    sendCredits(this);
-    forwardPending(this, this.index);
+    this.#end([]);
   }
 
   /** Another thread is known to be gone: it is reaped here if this is the first thread, else by that one. */
@@ -115,9 +139,18 @@ export class CpuThreads extends CpuState {
 
   /** The thread ends, and with it whoever could read or close what it had open on itself. */
   end(): void {
-    const own = ownOf(this.region, this.index);
-    this.shutdown();
+    this.#end(ownOf(this.region, this.index));
+  }
+
+  /** All that writes to the thread's slot comes before that may be another's. */
+  #end(own: readonly Opened[]): void {
+    this.safepoint();
+    closeOpened(this, this.index);
+    exitThread(this);
     for (const opened of own) closeLeft(this, opened);
+    sendCredits(this);
+    leaveSlot(this);
+    forwardPending(this, this.index);
   }
 
   #bury(thread: number): void {

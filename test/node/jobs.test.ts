@@ -9,7 +9,7 @@ const noAddon = process.env['TASKPERF_NO_ADDON'] === '1' && 'without the addon t
 
 function run<R>(what: string): R {
   const program = 'test/fixtures/programs/thread-jobs.mjs';
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, what], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', program, what], {
     cwd: root,
     encoding: 'utf8',
     timeout: 60_000,
@@ -29,4 +29,12 @@ test('jobs that come one after the other install once, and leave nothing behind'
   assert.equal(users, 0);
   // Each takes 0.2 ms and more. On a busy machine the pauses may be long.
   assert.ok(installs > 0 && installs < 10, `100 jobs installed ${installs} times`);
+});
+
+test('in a worker that a task has started nothing of ours stays after the detach', { skip: noAddon }, () => {
+  assert.deepEqual(run('detached'), [false, true]);
+});
+
+test('the first token keeps no store of the request that made it', { skip: noAddon }, () => {
+  assert.deepEqual(run('context'), { kept: false });
 });
