@@ -1,4 +1,5 @@
-// Runs the compiled tests with node:test: `node scripts/test.mjs [part of a path …]`.
+// Runs the compiled tests with node:test: `node scripts/test.mjs [part of a path …] [!part …]`: the files whose path
+// contains one of the parts (without any: all), and none of those with an exclamation mark.
 //
 // The files are listed by name, because Node 20 takes no glob and Node 22 no directory; they are listed from the
 // SOURCES, so a deleted test whose compiled file is still in dist does not run. The last line is for programs:
@@ -40,11 +41,14 @@ function main(parts) {
   }
 }
 
-/** Compiled paths, relative to the root, of every test source whose path contains one of the parts. */
-function testFiles(parts) {
+/** Compiled paths, relative to the root, of the test sources that are asked for. */
+function testFiles(asked) {
+  const parts = asked.filter((part) => !part.startsWith('!'));
+  const without = asked.filter((part) => part.startsWith('!')).map((part) => part.slice(1));
   return readdirSync(join(root, 'test'), { recursive: true })
     .filter((name) => name.endsWith('.test.ts'))
     .filter((name) => parts.length === 0 || parts.some((part) => join('test', name).includes(part)))
+    .filter((name) => !without.some((part) => join('test', name).includes(part)))
     .map((name) => join('dist', 'test', name.replace(/\.ts$/, '.js')))
     .sort();
 }

@@ -146,7 +146,8 @@ function tasksOf(machine: Machine, cpu: SimCpu, withRoot: boolean): ModelTask[] 
 
 /**
  * What a thread had open on tasks of others, in the order in which the core closes it. Where there was no slot for the
- * request (of `lost` that had been lost before, more are now) the last ones stay open.
+ * request (of `lost` that had been lost before, more are now) the last ones stay open, until the next thread of the same
+ * number ends.
  */
 function closedWith(
   machine: Machine,
@@ -154,7 +155,7 @@ function closedWith(
   { by, lost }: { by: SimCpu; lost: number },
 ): ModelCounter[] {
   const opened = machine.counters
-    .filter(({ model }) => model.opener === dead.model && !model.isClosed)
+    .filter(({ model }) => model.opener?.index === dead.model.index && !model.isClosed)
     .sort((a, b) => a.handle - b.handle)
     .map(({ model }) => model);
   let unsent = machine.lostSlots() - lost;

@@ -63,12 +63,13 @@ function get(port: number, path: string): Promise<string> {
 }
 
 async function run(
-  options: { args?: string[]; program?: string[] },
+  options: { args?: string[]; program?: string[]; end?: () => void },
   load: (port: number, said: string) => Promise<void>,
 ): Promise<BlockedDocument> {
   const { document, code } = await stat([...server, ...(options.program ?? [])], {
     args: options.args ?? [],
     load: (port, _child, said) => load(port, said),
+    ...(options.end === undefined ? {} : { end: options.end }),
   });
   assertBalanced(document);
   assert.ok(code !== null);
@@ -161,7 +162,7 @@ describe('what only the native boundaries see', {
 
   test('a parked thread has the stack in which it parked, or none; never one of before', async () => {
     const document = await run({ args: ['--stack'] }, async (port) => {
-      await get(port, '/burn?ms=500');
+      await get(port, '/burn?ms=1500');
       await get(port, '/exec?ms=1200');
     });
     assertStack(blockageBy(document, 'GET /burn').stack, 'burnFor');
@@ -184,7 +185,7 @@ describe('what only the native boundaries see', {
   });
 
   test('killed in the middle of one: it is listed, until the end', async () => {
-    const document = await run({ args: ['--stack'] }, async (port, said) => {
+    const document = await run({ args: ['--stack'], end: () => {} }, async (port, said) => {
       const pid = Number(/pid (\d+)/.exec(said)![1]);
       const burning = get(port, '/burn?ms=20000').catch((error: NodeJS.ErrnoException) => error.code);
       await delay(1000);

@@ -136,7 +136,7 @@ test('intervals have the processes apart', async () => {
   const used = (pid: number): number =>
     intervals
       .flatMap((one) => one.processes.filter((entry) => entry.pid === pid))
-      .reduce((total, entry) => total + entry.counters['task-clock']!.value, 0);
+      .reduce((total, entry) => total + (entry.counters['task-clock']?.value ?? 0), 0);
   for (const { pid, counters } of document.processes.filter((one) => one.node !== null)) {
     const own = document.threads.filter((thread) => thread.pid === pid && thread.javascript);
     const total = own.reduce((sum, thread) => sum + thread.counters['task-clock']!.value, 0);
