@@ -292,6 +292,8 @@ NAPI_MODULE_INIT() {
   export_number(env, exports, "NATIVE_WORDS", NATIVE_WORDS);
   export_number(env, exports, "WORD_BLOCKED_MS", WORD_BLOCKED_MS);
   export_number(env, exports, "WORD_SEQUENCE", WORD_SEQUENCE);
+  export_number(env, exports, "WORD_CURRENT", WORD_CURRENT);
+  export_number(env, exports, "WORD_ROOT", WORD_ROOT);
   export_number(env, exports, "F64_SINCE", F64_SINCE);
   export_number(env, exports, "F64_SWITCHES", F64_SWITCHES);
   export_number(env, exports, "BYTE_SWITCHES", BYTE_SWITCHES);

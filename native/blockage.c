@@ -23,14 +23,16 @@ void blockages_begin(struct blockages *q, double wall, double cpu, double gc) {
   q->longest = 0;
 }
 
-// The running task, as the core noted it last.
+// The running task, as the core noted it last. What the thread's own task runs is code of no task.
 static void set_owner(const struct blockages *q, struct slice_record *slice) {
   int64_t newest = (int64_t)q->f64[F64_SWITCHES];
   const char *records = (const char *)q->words + BYTE_SWITCHES;
   const struct switch_record *record = (const struct switch_record *)records + newest % SWITCH_RECORDS;
-  slice->id = record->id;
-  slice->name = record->name;
+  bool is_own = record->id >= 0 && q->words[WORD_CURRENT] == q->words[WORD_ROOT];
+  slice->id = is_own ? -1 : record->id;
+  slice->name = is_own ? 0 : record->name;
   if (record->id < 0) slice->kind = WHO_LATE;
+  if (is_own) slice->kind = WHO_NOBODY;
 }
 
 void blockages_slice(struct blockages *q, enum who kind, double begin, double end, double woke) {

@@ -8,7 +8,9 @@
 // Mirrors of src/core (layout.ts, outside.ts, last-switches.ts, behind.ts, blockages.ts); src/node/addon.ts asserts them.
 enum {
   WORD_BLOCKED_MS = 22,     // H_BLOCKED_MS, of the header
+  WORD_CURRENT = 3,         // T_CURRENT
   WORD_SEQUENCE = 4,        // T_SEQ
+  WORD_ROOT = 5,            // T_ROOT
   F64_SINCE = 18,           // T_F64_SINCE
   F64_SWITCHES = 20,        // T_F64_SWITCHES
   BYTE_SWITCHES = 3200,     // T_BYTE_SWITCHES

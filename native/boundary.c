@@ -260,7 +260,8 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   b->stack_wanted = (int32_t *)region + WORD_STACK_WANTED;
   blockages_open(&b->blockages, region, region + slot);
   clock_read(&b->clock, &b->wall, &b->cpu);
-  b->f64[F64_NATIVE + NATIVE_NOW] = (double)b->wall;
+  double *native = b->f64 + F64_NATIVE;
+  b->since = native[NATIVE_NOW] = native[NATIVE_WOKE] = (double)b->wall;  // nobody has waited here for what was before
   b->place = IN_CALL;  // JavaScript called us
   set_sink(b, SINK_TASK);
   return error;

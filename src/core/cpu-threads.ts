@@ -3,15 +3,18 @@
  * tasks of theirs; and the end of a thread, its own or another's.
  */
 import { beginChange, charge, endChange } from './charge.ts';
+import { counterWordOf } from './counter.ts';
 import { CpuState, type TaskHandle } from './cpu-state.ts';
 import { TaskperfError } from './errors.ts';
-import { closeThread } from './exit.ts';
-import { ownOf } from './foreign.ts';
+import { exitThread, leaveSlot } from './exit.ts';
+import { type Opened, ownOf } from './foreign.ts';
 import { inheritableEvents } from './inherit.ts';
 import { forkJob, ship } from './job.ts';
 import {
   K_CONTEXT,
   K_GENERATION,
+  K_PARENT,
+  R_GENERATION,
   THREAD_EXITED,
   THREAD_LIVE,
   T_PENDING,
@@ -35,7 +38,18 @@ import { reapThread } from './reap.ts';
 import { deliver } from './sampling.ts';
 import { isLive, isTask, letGo, retainIf, taskWordOf } from './task.ts';
 
+/** Shipments of a thread's job on their way, each of one operation for each event. */
+const SHIPMENTS_MAX = 64;
+
+interface Shipment {
+  /** The operation that is performed last. */
+  readonly last: number;
+  readonly generation: number;
+}
+
 export class CpuThreads extends CpuState {
+  readonly #shipped: Shipment[] = [];
+
   /**
    * Starts a task of this thread that works for a task of another thread: what it costs is added to that one's counters
    * when it exits, and by `ship`. 0 when a slab is full.
@@ -43,19 +57,39 @@ export class CpuThreads extends CpuState {
    */
   forkJob(origin: TaskHandle, generation: number): TaskHandle {
     this.safepoint();
-    return this.settled(forkJob(this, origin, generation));
+    const held = this.i32[this.heldAt]!;
+    try {
+      return this.settled(forkJob(this, origin, generation));
+    } finally {
+      this.i32[this.heldAt] = held;
+    }
   }
 
-  /** What the job has cost up to now goes to the task that it works for. */
+  /**
+   * What the job has cost up to now goes to the task that it works for. Of a thread that is blocked only so many wait for
+   * it: what comes then goes with a later one, or with the job's exit.
+   */
   ship(job: TaskHandle): void {
     this.safepoint();
+    if (!this.#mayShip()) return;
     const context = taskWordOf(this.region, job, K_CONTEXT);
     beginChange(this);
     charge(this);
     if (context > 0) ship(this, job, context, this.index);
     endChange(this);
+    const last = this.i32[this.outboxAt]!;
+    if (last !== 0) this.#shipped.push({ last, generation: counterWordOf(this.region, last, R_GENERATION) });
     sendCredits(this);
     this.settled();
+  }
+
+  /** The other thread performs them in order, and gives each slot back: its next life is not before that. */
+  #mayShip(): boolean {
+    const [oldest] = this.#shipped;
+    if (oldest === undefined || this.#shipped.length < SHIPMENTS_MAX) return true;
+    if (counterWordOf(this.region, oldest.last, R_GENERATION) === oldest.generation) return false;
+    this.#shipped.shift();
+    return true;
   }
 
   /** Does the task of this generation live? */
@@ -69,13 +103,21 @@ export class CpuThreads extends CpuState {
    * @throws TaskperfError ESRCH when it has ended.
    */
   hold<R>(task: TaskHandle, generation: number, use: () => R): R {
+    // What `use` calls may come to a safepoint, at which a job is started for a counter that arrives: that holds, too.
+    const held = this.i32[this.heldAt]!;
     const isHeld = isTask(this.region, task) && retainIf(this, task, generation);
     try {
       if (isHeld && isLive(this.region, task)) return use();
       throw new TaskperfError('ESRCH', `no task ${task}: it has exited, or never was`, task);
     } finally {
       if (isHeld) letGo(this);
+      this.i32[this.heldAt] = held;
     }
+  }
+
+  /** Is it the task that a thread has of itself? That one has no row. */
+  isOwn(task: TaskHandle): boolean {
+    return taskWordOf(this.region, task, K_PARENT) === 0;
   }
 
   /** The events that a task's children count, as far as can be seen from here. */
@@ -85,11 +127,7 @@ export class CpuThreads extends CpuState {
 
   /** The thread ends: all its tasks exit, its slot is given up; its books stay. The object is of no use then. */
   shutdown(): void {
-    this.safepoint();
-    closeOpened(this, this.index);
-    closeThread(this);
-    sendCredits(this);
-    forwardPending(this, this.index);
+    this.#end([]);
   }
 
   /** Another thread is known to be gone: it is reaped here if this is the first thread, else by that one. */
@@ -101,9 +139,18 @@ export class CpuThreads extends CpuState {
 
   /** The thread ends, and with it whoever could read or close what it had open on itself. */
   end(): void {
-    const own = ownOf(this.region, this.index);
-    this.shutdown();
+    this.#end(ownOf(this.region, this.index));
+  }
+
+  /** All that writes to the thread's slot comes before that may be another's. */
+  #end(own: readonly Opened[]): void {
+    this.safepoint();
+    closeOpened(this, this.index);
+    exitThread(this);
     for (const opened of own) closeLeft(this, opened);
+    sendCredits(this);
+    leaveSlot(this);
+    forwardPending(this, this.index);
   }
 
   #bury(thread: number): void {

@@ -10,7 +10,7 @@ import { beginChange, charge, endChange, fold } from './charge.ts';
 import type { CounterHandle, TaskHandle, ThreadIdentity } from './cpu-state.ts';
 import { CpuThreads } from './cpu-threads.ts';
 import { INHERIT, counterWordOf, packedOf } from './counter.ts';
-import { closeThread, exitTask } from './exit.ts';
+import { exitTask, exitThread, leaveSlot } from './exit.ts';
 import type { CounterReading } from './family.ts';
 import { membersOf } from './group.ts';
 import { forkTask } from './inherit.ts';
@@ -61,7 +61,8 @@ export class Cpu extends CpuThreads {
     super(region, pmu, identity);
     this.root = newTask(this, 0, internName(region, identity.name));
     if (this.root === 0) {
-      closeThread(this);
+      exitThread(this);
+      leaveSlot(this);
       throw new TaskperfError('ENOSPC', 'no room for another task; end some first', identity.name);
     }
     this.current = this.root;
@@ -134,6 +135,11 @@ export class Cpu extends CpuThreads {
 
   nameOf(task: TaskHandle): number {
     return taskWordOf(this.region, task, K_NAME);
+  }
+
+  /** Index of the thread that the task is of. */
+  threadOf(task: TaskHandle): number {
+    return taskWordOf(this.region, task, K_THREAD);
   }
 
   /** Tells apart the counters that use one slot one after the other. */

@@ -75,8 +75,8 @@ export function exitTask(s: CpuState, task: TaskHandle): void {
   s.i32[s.seqAt]!++;
 }
 
-/** Ends the thread: every task of it exits, the root last. Its books stay in the region. */
-export function closeThread(s: CpuState): void {
+/** The thread ends: every task of it exits, the root last. Its slot is still its own. */
+export function exitThread(s: CpuState): void {
   fold(s);
   exitAll(s, s.index, s.root);
   beginChange(s);
@@ -87,6 +87,10 @@ export function closeThread(s: CpuState): void {
   const { root } = s;
   s.root = 0;
   if (root !== 0) exitTask(s, root);
+}
+
+/** The slot may be another thread's from here on; the books in it stay. */
+export function leaveSlot(s: CpuState): void {
   beginChange(s); // releaseThread ends it
   vacateSlots(s, s.threadContext);
   releaseThread(s, s.index);

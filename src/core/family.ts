@@ -24,6 +24,7 @@ import {
   R_PACKED,
   R_REFS,
 } from './layout.ts';
+import { F_CLOSING } from './outside.ts';
 import type { Region } from './region.ts';
 import { lostOf } from './sampling.ts';
 
@@ -42,6 +43,7 @@ export interface CounterReading {
 export function initFamily(region: Region, family: number, sample: number): void {
   region.i32[region.counterW + (family << 4) + F_SAMPLE] = sample;
   region.i32[region.counterW + (family << 4) + F_FIRST_CHILD] = 0;
+  region.i32[region.counterW + (family << 4) + F_CLOSING] = 0;
   region.i32[region.counterW + (family << 4) + R_PACKED] = 0;
   clearFamilyCount(region, family);
   const f = region.counterF + (family << 3);

@@ -26,6 +26,7 @@ import {
   C_REFS,
   C_TASK,
   K_CONTEXT,
+  K_THREAD,
   R_CONTEXT,
   R_FAMILY,
   R_LEADER,
@@ -34,6 +35,7 @@ import {
   T_CONTEXT,
   threadWord,
 } from './layout.ts';
+import { F_CLOSING } from './outside.ts';
 import { initSample, sampleOf } from './sampling.ts';
 import { reschedule, waitForStart } from './schedule.ts';
 import { KIND_COUNTER, takeSlot } from './slab.ts';
@@ -48,7 +50,7 @@ export function openOnThread(s: CpuState, attributes: CounterAttributes): Counte
   const packed = packedFor(s, attributes);
   if (attributes.group !== undefined) requireCounter(s, attributes.group);
   checkGroup(s, attributes, s.threadContext);
-  const counter = takeCounter(s, attributes);
+  const counter = takeCounter(s, attributes, false);
   if (s.threadContext === 0) {
     const context = newContext(s, 0);
     if (context === 0) {
@@ -78,7 +80,8 @@ export function prepareOnTask(s: CpuState, task: TaskHandle, attributes: Counter
   const packed = packedFor(s, attributes);
   if (attributes.group !== undefined) requireCounter(s, attributes.group);
   checkGroup(s, attributes, taskWordOf(region, task, K_CONTEXT));
-  const counter = takeCounter(s, attributes);
+  const isElsewhere = taskWordOf(region, task, K_THREAD) !== s.index;
+  const counter = takeCounter(s, attributes, isElsewhere);
   let context = 0;
   try {
     context = findContext(s, task);
@@ -124,16 +127,18 @@ export function repairActive(s: CpuState, context: ContextHandle, task: TaskHand
 export function freeCounter(s: CpuState, counter: CounterHandle, home: number): void {
   const family = counterWordOf(s.region, counter, R_FAMILY);
   const sample = sampleOf(s.region, counter);
+  const closing = family === 0 ? 0 : counterWordOf(s.region, family, F_CLOSING);
   // The counter first: whoever reaps a thread that dies in here must not find a counter with a family that is free.
-  for (const slot of [counter, family, sample]) if (slot !== 0) freeCounterSlot(s, slot, home);
+  for (const slot of [counter, family, sample, closing]) if (slot !== 0) freeCounterSlot(s, slot, home);
 }
 
-/** A counter of no context yet, with the slots of its family if it needs one. */
-function takeCounter(s: CpuState, attributes: CounterAttributes): CounterHandle {
+/** A counter of no context yet, with the slots of its family if it needs one. `isElsewhere`: for another thread's task. */
+function takeCounter(s: CpuState, attributes: CounterAttributes, isElsewhere: boolean): CounterHandle {
   const { region } = s;
-  const isFamily = attributes.inherit === true || attributes.period !== undefined;
+  const isSampling = attributes.period !== undefined;
+  const isFamily = attributes.inherit === true || isSampling || isElsewhere;
   const slots: number[] = [];
-  for (const needed of [true, isFamily, attributes.period !== undefined]) {
+  for (const needed of [true, isFamily, isSampling, isElsewhere]) {
     const slot = needed ? takeSlot(region, s.index, KIND_COUNTER) : 0;
     if (needed && slot === 0) {
       for (const taken of slots.reverse()) freeCounterSlot(s, taken, s.index);
@@ -141,8 +146,9 @@ function takeCounter(s: CpuState, attributes: CounterAttributes): CounterHandle 
     }
     slots.push(slot);
   }
-  const [counter, family, sample] = slots as [number, number, number];
+  const [counter, family, sample, closing] = slots as [number, number, number, number];
   if (family !== 0) initFamily(region, family, sample);
+  if (closing !== 0) setCounterWord(region, family, F_CLOSING, closing);
   if (sample !== 0) initSample(region, sample, attributes.period!);
   setCounterWord(region, counter, R_FAMILY, family);
   return counter;

@@ -53,6 +53,10 @@ export const K_ORIGIN: number = 14;
 export const O_F64_ENABLED: number = 5;
 export const O_F64_RUNNING: number = 6;
 
+// ---- family (layout.ts): of a counter on another thread's task -------------------------------------------------------------
+/** The slot + 1 of the request that will close it, 0 = none: so closing cannot fail for want of room. */
+export const F_CLOSING: number = 2;
+
 // ---- thread ---------------------------------------------------------------------------------------------------------
 /** T_STATE while somebody takes the slot: T_ID and T_TID are not the new thread's yet. */
 export const THREAD_STARTING: number = 3;

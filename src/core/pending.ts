@@ -29,6 +29,7 @@ import {
   O_TARGET,
   O_TASK,
   R_CONTEXT,
+  R_FAMILY,
   R_GENERATION,
   R_LEADER,
   R_NEXT,
@@ -39,7 +40,7 @@ import {
   T_TAKEN,
   threadWord,
 } from './layout.ts';
-import { T_HELD, T_OUTBOX } from './outside.ts';
+import { F_CLOSING, T_HELD, T_OUTBOX } from './outside.ts';
 import { changePeriod, closeCounter, disableTask, enableTask, operate, refreshLimit } from './operations.ts';
 import { type Opened, arrives, openedBy, openerOf } from './foreign.ts';
 import { DO_CREDIT, creditIn, receive } from './job.ts';
@@ -252,7 +253,7 @@ function responsibleForDead(s: CpuState): number {
 
 function send(s: CpuState, request: Request, owner: number): void {
   const { region, i32 } = s;
-  const slot = takeSlot(region, s.index, KIND_COUNTER);
+  const slot = reservedFor(s, request) || takeSlot(region, s.index, KIND_COUNTER);
   if (slot === 0) {
     const what = 'no room for a request to another thread: close some counters, or raise their capacity';
     throw new TaskperfError('ENOSPC', what, request.kind);
@@ -267,6 +268,15 @@ function send(s: CpuState, request: Request, owner: number): void {
   region.f64[region.counterF + (slot << 3) + O_F64_VALUE] = request.value ?? 0;
   if (request.task !== 0) retainTask(region, request.task);
   push(s, owner, { first: slot, last: slot });
+}
+
+/** Whoever has opened a counter elsewhere has taken the slot of the request that closes it, too. */
+function reservedFor({ region, index }: CpuState, { kind, counter }: Request): number {
+  if (kind !== DO_CLOSE || openerOf(packedOf(region, counter)) !== index + 1) return 0;
+  const family = counterWordOf(region, counter, R_FAMILY);
+  const slot = counterWordOf(region, family, F_CLOSING);
+  setCounterWord(region, family, F_CLOSING, 0);
+  return slot;
 }
 
 function perform(s: CpuState, request: Request): void {

@@ -35,6 +35,14 @@ export const THREAD_ROWS: readonly Row[] = [
     '',
   ],
   [
+    'writes-after-end',
+    'thread-end-start',
+    'cpu-threads',
+    "a thread that ends closes what it had open when its slot is another thread's already",
+    'exitThread(this);\n        for (const opened of own)\n            closeLeft(this, opened);\n        sendCredits(this);\n        leaveSlot(this);',
+    'exitThread(this);\n        leaveSlot(this);\n        for (const opened of own)\n            closeLeft(this, opened);\n        sendCredits(this);',
+  ],
+  [
     'opener-forgotten',
     'die-open-elsewhere-reap',
     'cpu-threads',

@@ -47,7 +47,7 @@ import {
   T_REMOTE_TASK,
   threadWord,
 } from '../core/layout.ts';
-import { K_ORIGIN } from '../core/outside.ts';
+import { F_CLOSING, K_ORIGIN } from '../core/outside.ts';
 import { DO_INSTALL } from '../core/pending.ts';
 import type { Region } from '../core/region.ts';
 import { claim } from './scenario.ts';
@@ -270,6 +270,8 @@ class Inspection {
     let children = 0;
     if (family !== 0) {
       this.#place(2, family, `family of counter ${original}`);
+      const closing = this.#word(2, family, F_CLOSING);
+      if (closing !== 0) this.#place(2, closing, `closing of counter ${original}`);
       let before = 0;
       for (let c = this.#word(2, family, F_FIRST_CHILD); c !== 0; c = this.#word(2, c, R_FAMILY)) {
         claim(this.#isCounter(c), `counter ${c} is a child of ${original} and free`);

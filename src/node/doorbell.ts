@@ -4,27 +4,26 @@
  * alive. A blocked thread hears it when it is free again.
  */
 import { BroadcastChannel } from 'node:worker_threads';
-import { K_THREAD, taskWord } from '../core/index.ts';
+import { H_F64_START_MONO } from '../core/index.ts';
 import type { Cpu } from '../core/index.ts';
-
-const NAME = 'taskperf';
+import { outside } from './outside.ts';
 
 export class Doorbell {
   readonly #cpu: Cpu;
-  readonly #outside: <R>(fn: () => R) => R;
   #channel: BroadcastChannel | null = null;
+  #isClosed = false;
 
-  /** `outside` calls its argument in no task's context: what the channel calls later runs in the context it was made in. */
-  constructor(cpu: Cpu, outside: <R>(fn: () => R) => R) {
+  constructor(cpu: Cpu) {
     this.#cpu = cpu;
-    this.#outside = outside;
   }
 
   /** From now on another thread may know of tasks of this one. */
   listen(): void {
     const cpu = this.#cpu;
-    if (this.#channel !== null) return;
-    const channel = this.#outside(() => new BroadcastChannel(NAME));
+    if (this.#channel !== null || this.#isClosed) return;
+    // All threads of a region have it, and nobody else: the program may have channels of its own.
+    const name = `taskperf doorbell ${process.pid} ${cpu.region.f64[H_F64_START_MONO]!}`;
+    const channel = outside(() => new BroadcastChannel(name));
     channel.onmessage = (event: unknown): void => {
       if ((event as { data: unknown }).data === cpu.index) cpu.fold();
     };
@@ -32,14 +31,14 @@ export class Doorbell {
     this.#channel = channel;
   }
 
-  /** Something has been asked of the thread of this task. */
-  ring(task: number): void {
-    const { region } = this.#cpu;
+  /** Something has been asked of the thread. */
+  ring(thread: number): void {
     this.listen();
-    this.#channel!.postMessage(region.i32[taskWord(region.layout, task - 1) + K_THREAD]!);
+    this.#channel?.postMessage(thread);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#channel?.close();
     this.#channel = null;
   }

@@ -191,12 +191,12 @@ function restore(frames: FrameClass, name: 'set' | 'exchange'): void {
   define(frames, name, originals.get(frames)![name]);
 }
 
-/** The class of the current frame, if it has the shape we rely on and its `set` is what als.run really calls. */
 /** Would FrameCarrier.create find frames here? */
 export function hasFrames(addon: Addon): boolean {
   return findFrameClass(addon) !== null;
 }
 
+/** The class of the current frame, if it has the shape we rely on and its `set` is what als.run really calls. */
 function findFrameClass(addon: Addon): FrameClass | null {
   const probe = new AsyncLocalStorage<number>();
   const prior = addon.frame();

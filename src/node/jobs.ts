@@ -6,7 +6,7 @@
  * for is late work then. It means nothing in another process.
  */
 import { H_F64_START_MONO, TaskperfError } from '../core/index.ts';
-import { Patches } from './patch.ts';
+import type { Patches } from './patch.ts';
 import { Task } from './task.ts';
 import type { Thread } from './thread.ts';
 
@@ -72,14 +72,29 @@ export function jobFor(thread: Thread, token: TaskToken): { task: Task; isNew: b
   const own = ownTask(thread, token);
   if (own !== undefined) return { task: own, isNew: false };
   try {
-    const task = thread.forkJob(token.slot, token.generation);
+    const task = startJob(thread, token);
     return task === null ? undefined : { task, isNew: true };
   } catch (error) {
-    if (!(error instanceof TaskperfError) || error.code !== 'ESRCH') throw error;
+    const code = error instanceof TaskperfError ? error.code : undefined;
+    if (code === 'ENOSPC') return undefined; // counted as lost
+    if (code !== 'ESRCH') throw error;
     const task = new Task(0, thread.root, thread.names.intern(token.name));
     task.ended = true;
     return { task, isNew: false };
   }
+}
+
+/**
+ * A task of this thread that works for that one; null when there is no room, or the token is of a thread's own task: what
+ * that one does is in no row, and so is what is done for it.
+ */
+function startJob(thread: Thread, { slot: origin, generation }: TaskToken): Task | null {
+  const { cpu } = thread;
+  const events = cpu.hold(origin, generation, () => (cpu.isOwn(origin) ? null : cpu.inheritable(origin)));
+  if (events === null) return null;
+  thread.ownCounters.openAll(events, thread.sources);
+  const slot = cpu.forkJob(origin, generation);
+  return slot === 0 ? null : thread.started(new Task(slot, thread.root, cpu.nameOf(slot)));
 }
 
 /** Runs fn as the task's last act: it ends when fn returns or, if that is a promise, when it settles. */
@@ -114,25 +129,36 @@ function runThen<R>(thread: Thread, task: Task, { fn, end }: { fn: () => R; end:
 
 /** Runs fn for the task that the token names. */
 export function runFor<R>(thread: Thread, token: TaskToken, fn: () => R): R {
+  const own = thread.isOff ? undefined : ownTask(thread, token);
+  if (own !== undefined) return runKnown(thread, own, fn);
+  thread.jobs.begin(); // before it opens counters of the thread, which are closed when nobody counts any more
   const job = jobFor(thread, token);
-  if (job === undefined) return fn();
-  if (job.isNew) {
-    thread.count();
-    const end = (): void => {
-      thread.exit(job.task);
-      thread.uncount();
-    };
-    return runThen(thread, job.task, { fn, end });
+  if (job?.isNew !== true) {
+    thread.jobs.end();
+    return job === undefined ? fn() : runKnown(thread, job.task, fn);
   }
+  const end = (): void => {
+    thread.exit(job.task);
+    thread.jobs.end();
+  };
+  return runThen(thread, job.task, { fn, end });
+}
+
+/** For a task that does not end with it. */
+function runKnown<R>(thread: Thread, task: Task, fn: () => R): R {
   // Nothing else may happen on this thread before it is terminated.
-  return runThen(thread, job.task, { fn, end: () => thread.cpu.fold() });
+  return runThen(thread, task, { fn, end: () => thread.cpu.fold() });
 }
 
 /** Who hears from this thread knows what it has cost up to then. */
-export function shipBeforePosts(thread: Thread, job: Task): void {
-  new Patches().replace(MessagePort.prototype, 'postMessage', (original) => {
+export function shipBeforePosts(thread: Thread, job: Task, patches: Patches): void {
+  patches.replace(MessagePort.prototype, 'postMessage', (original) => {
     return function postMessage(this: never, ...args: never[]): unknown {
-      thread.ship(job);
+      try {
+        thread.ship(job);
+      } catch (error) {
+        thread.switchOff(error); // it is the program's call
+      }
       return Reflect.apply(original, this, args);
     };
   });

@@ -50,7 +50,7 @@ export class Counter {
   readonly #slot: number;
   /** Counts the ns in which the event was not on the PMU; 0 where it always is. */
   readonly #missed: number;
-  /** On a task of another thread, whose slot this is; else 0. */
+  /** On a task of another thread: the index of that one + 1; else 0. The task's slot may be another's by now. */
   readonly #foreign: number;
   readonly event: EventInfo;
   #open = true;
@@ -114,7 +114,7 @@ export class Counter {
 
   /** It has been asked of another thread: it does so at its next safepoint. */
   #ring(): void {
-    if (this.#foreign !== 0) this.#thread.doorbell.ring(this.#foreign);
+    if (this.#foreign !== 0) this.#thread.doorbell.ring(this.#foreign - 1);
   }
 
   /** The missed time goes on and off with its counter; of a group it is a member. */
@@ -160,7 +160,7 @@ function closeSlots({ thread, slot, missed, foreign }: OpenSlots & { readonly th
   thread.missedSlots.delete(slot);
   thread.cpu.close(slot);
   if (foreign === 0) thread.uncount();
-  else thread.doorbell.ring(foreign);
+  else thread.doorbell.ring(foreign - 1);
 }
 
 /** A counter that the program forgot to close must not keep the hooks installed for ever. */
@@ -207,7 +207,11 @@ function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEve
       isOffered: true,
       event: line,
     });
-    return opened(thread, { slot, missed: 0, foreign }, infoOf(event, line));
+    return opened(
+      thread,
+      { slot, missed: 0, foreign: thread.cpu.threadOf(foreign) + 1 },
+      infoOf(event, line),
+    );
   });
 }
 

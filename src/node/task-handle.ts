@@ -75,7 +75,7 @@ export class Task {
       const { slot, generation } = foreign;
       return task.#thread.cpu.hold(slot, generation, () => {
         const result = use(slot);
-        task.#thread.doorbell.ring(slot);
+        task.#thread.doorbell.ring(task.#thread.cpu.threadOf(slot));
         return result;
       });
     }

@@ -31,6 +31,7 @@ import { JsSources } from './js-sources.ts';
 import type { ProcessRegion } from './process-region.ts';
 import { Doorbell } from './doorbell.ts';
 import { ForeignCounters, OwnCounters } from './own-counters.ts';
+import { JobUsers } from './job-users.ts';
 import { tokenKey } from './jobs.ts';
 import { Task, livingAncestor } from './task.ts';
 
@@ -60,6 +61,7 @@ export class Thread implements Scheduler {
   /** Counters on it, which all others inherit. */
   readonly ownCounters: OwnCounters;
   readonly doorbell: Doorbell;
+  readonly jobs: JobUsers;
   #companion: Companion | null = null;
   readonly #memory: ProcessRegion;
   readonly #native: number;
@@ -74,7 +76,8 @@ export class Thread implements Scheduler {
   readonly #state: number;
   /** Tasks that exit when the present stretch of JavaScript is over. */
   readonly #ending: Task[] = [];
-  #users = 0;
+  /** How many want the counts. */
+  users = 0;
   /** Tasks started and not ended. */
   #alive = 0;
   /** Something was counted since the carrier last rested. */
@@ -109,7 +112,8 @@ export class Thread implements Scheduler {
     [this.root, this.running] = [this.own, this.own];
     this.ownCounters = new OwnCounters(cpu);
     ForeignCounters.watch(this);
-    this.doorbell = new Doorbell(cpu, (fn) => this.run(this.own, fn as never, undefined, []) as never);
+    this.doorbell = new Doorbell(cpu);
+    this.jobs = new JobUsers(this);
     this.#frames = addon === null ? null : FrameCarrier.create(this, addon);
     const onLeave = guesses === null ? null : (): void => guesses.left();
     this.#carrier = this.#frames ?? new HookCarrier(this, onLeave);
@@ -117,9 +121,9 @@ export class Thread implements Scheduler {
 
   /** One more user of the counts. The first installs what sees the switches. */
   count(): void {
-    this.#users++;
+    this.users++;
     this.#wasCounting = true;
-    if (this.#users > 1 || this.isOff) return;
+    if (this.users > 1 || this.isOff) return;
     const [addon, frames] = [this.#addon, this.#frames];
     if (addon !== null) {
       const lacks = addon.install(frames === null ? nobodyAsks : frames.look, this.#onTurn, frames !== null);
@@ -133,13 +137,13 @@ export class Thread implements Scheduler {
 
   whileCounting(companion: Companion): void {
     this.#companion = companion;
-    if (this.#users > 0) companion.install();
+    if (this.users > 0) companion.install();
   }
 
   /** One user less. The last removes everything again. */
   uncount(): void {
-    this.#users--;
-    if (this.#users > 0 || this.isOff) return;
+    this.users--;
+    if (this.users > 0 || this.isOff) return;
     this.cpu.fold();
     this.ownCounters.close();
     this.#stop();
@@ -155,7 +159,7 @@ export class Thread implements Scheduler {
   }
 
   #restIfUnused(): void {
-    if (!this.#wasCounting || this.#users !== 0 || this.#alive !== 0) return;
+    if (!this.#wasCounting || this.users !== 0 || this.#alive !== 0) return;
     this.#wasCounting = false;
     this.#carrier.rest();
   }
@@ -208,21 +212,13 @@ export class Thread implements Scheduler {
     // Never the dead parent itself: a chain of tasks, each started by the one before, would be kept for ever.
     const living = livingAncestor(parent);
     const slot = this.cpu.fork(living.slot, name);
-    if (slot === 0) return null;
-    this.#alive++;
-    return new Task(slot, living, name);
+    return slot === 0 ? null : this.started(new Task(slot, living, name));
   }
 
-  /** Starts a task that works for one of another thread; null when there is no room. @throws TaskperfError ESRCH. */
-  forkJob(origin: number, generation: number): Task | null {
-    this.ownCounters.openAll(
-      this.cpu.hold(origin, generation, () => this.cpu.inheritable(origin)),
-      this.sources,
-    );
-    const slot = this.cpu.forkJob(origin, generation);
-    if (slot === 0) return null;
+  /** One task more that is to end. */
+  started(task: Task): Task {
     this.#alive++;
-    return new Task(slot, this.root, this.cpu.nameOf(slot));
+    return task;
   }
 
   /** From now on the code of no task is this one's. */
@@ -314,7 +310,7 @@ export class Thread implements Scheduler {
 
   /** The thread ends: the last slice goes to whoever runs. */
   finish(): void {
-    if (this.#users === 0 || this.isOff) return;
+    if (this.users === 0 || this.isOff) return;
     this.#endTasks();
     this.cpu.fold();
   }
@@ -324,6 +320,7 @@ export class Thread implements Scheduler {
     if (this.isOff) return;
     this.isOff = true;
     this.#stop();
+    this.doorbell.close();
     this.cpu.end();
   }
 
@@ -333,6 +330,7 @@ export class Thread implements Scheduler {
     if (!this.isOff) this.#stop();
     this.isOff = true;
     this.#carrier.rest();
+    this.doorbell.close();
     this.#addon?.close();
     this.words[this.#state] = THREAD_EXITED;
   }

@@ -112,11 +112,11 @@ export class WorkerTasks implements Companion {
   #adopt(): void {
     const thread = this.#thread;
     const parent = parentOf();
-    if (parent === null || thread.root !== thread.own) return;
-    const job = jobFor(thread, parent);
-    if (job?.isNew !== true) return; // it has ended, or has no room
-    thread.adopt(job.task);
-    shipBeforePosts(thread, job.task);
+    if (parent !== null && thread.root === thread.own) {
+      const job = jobFor(thread, parent);
+      if (job?.isNew === true) thread.adopt(job.task); // else it has ended, or has no room
+    }
+    if (thread.root !== thread.own) shipBeforePosts(thread, thread.root, this.#patches);
   }
 
   #died(threadId: number): void {

@@ -36,6 +36,7 @@ import {
   threadWord,
 } from '../core/index.ts';
 import { LISTED, ON_START, SLOTTED, needsReading } from '../core/counter.ts';
+import { F_CLOSING } from '../core/outside.ts';
 import { DO_INSTALL } from '../core/pending.ts';
 import { KIND_CONTEXT, KIND_COUNTER, KIND_TASK } from '../core/slab.ts';
 
@@ -217,5 +218,7 @@ export class Census {
     this.counterUse[family] = USE_FAMILY;
     const sample = i32[counterW + (family << 4) + F_SAMPLE]!;
     if (sample !== 0) this.counterUse[sample] = USE_SAMPLE;
+    const closing = i32[counterW + (family << 4) + F_CLOSING]!;
+    if (closing !== 0) this.counterUse[closing] = USE_FAMILY;
   }
 }

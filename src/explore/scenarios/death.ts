@@ -132,7 +132,7 @@ function folds(_w: World, cpu: Cpu): void {
 }
 
 function ends(_w: World, cpu: Cpu): void {
-  cpu.shutdown();
+  cpu.end();
 }
 
 function letGo(w: World, { elsewhere }: Victim): void {

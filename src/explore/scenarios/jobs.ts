@@ -73,7 +73,7 @@ function folds(_w: World, cpu: Cpu): void {
 }
 
 function ends(_w: World, cpu: Cpu): void {
-  cpu.shutdown();
+  cpu.end();
 }
 
 function reads(_w: World, cpu: Cpu, { counter }: Work): number[] {

@@ -1,5 +1,6 @@
 /** Thread slots and names: taken by two threads at once. */
 import { Cpu } from '../../core/cpu.ts';
+import { TASK_CLOCK } from '../../core/events.ts';
 import { TaskperfError } from '../../core/errors.ts';
 import {
   H_LOST_THREADS,
@@ -32,6 +33,31 @@ function start(w: World, threadId: number): number | string {
     if (error instanceof TaskperfError) return error.code;
     throw error;
   }
+}
+
+/** A thread with a task, on both of which it counts, and a job for the first thread's task: it has something to send. */
+function ending(w: World): void {
+  const [first, cpu] = w.cpus as [Cpu, Cpu];
+  for (const one of [first, cpu]) one.openCounter({ event: TASK_CLOCK, task: one.root, inherit: true });
+  const origin = first.fork(first.root, 0);
+  cpu.switchTo(cpu.forkJob(origin, first.generationOf(origin)));
+  cpu.fold();
+}
+
+function ends(_w: World, cpu: Cpu): void {
+  cpu.end();
+}
+
+/** Takes the slot as soon as it is free, if it ever is, and counts in it. */
+function startsAndCounts(w: World): number {
+  if (typeof start(w, 8) === 'string') return 0;
+  const cpu = w.cpus.at(-1)!;
+  const counter = cpu.openCounter({ event: TASK_CLOCK, task: cpu.root });
+  const seq = w.region.i32[cpu.seqAt]!;
+  cpu.fold();
+  const changes = w.region.i32[cpu.seqAt]! - seq;
+  cpu.close(counter);
+  return changes;
 }
 
 function hasItsSlot(w: World, index: unknown, threadId: number): void {
@@ -94,6 +120,23 @@ export const THREADS: readonly Scenario[] = [
       hasItsSlot(w, results[0], 7);
       hasItsSlot(w, results[1], 8);
       claim(w.region.i32[H_LOST_THREADS] === 1, 'the refused one is counted');
+    },
+  }),
+  scenario({
+    name: 'thread-end-start',
+    title:
+      'a thread ends, and another takes its slot as soon as it is free: the first writes nothing to it any more',
+    capacities: { threads: 2 },
+    cpus: 2,
+    warm: 6,
+    setup: ending,
+    threads: [
+      { body: ends, cpu: 1 },
+      { body: startsAndCounts, cpu: 0 },
+    ],
+    check(_w, _given, results) {
+      const changes = results[1] as number;
+      claim(changes === 0 || changes === 2, `a change was begun and ended by ${changes} writes`);
     },
   }),
   scenario({
