@@ -115,7 +115,7 @@ async function load(
   { asked, directory, lock }: { asked: Asked; directory: string; lock: Lock },
 ): Promise<void> {
   const untilMs = performance.now() + ATTACH_MS;
-  const { inspector, closer } = await openInspector(target, ATTACH_MS);
+  const { inspector, closer } = await openInspector(target, { directory, withinMs: ATTACH_MS });
   try {
     const { file, token } = lock;
     const sessionStart = encodeIdentity(ownIdentity());

@@ -15,6 +15,7 @@ import { DONE } from './closer.ts';
 import type { Errand, Signalled } from './closer.ts';
 import { isLoopIdle } from './idle.ts';
 import { Inspector } from './inspector.ts';
+import { isLocked } from './lock.ts';
 import { hasClient, listenersOf } from './sockets.ts';
 import type { Listener } from './sockets.ts';
 
@@ -22,6 +23,8 @@ import type { Listener } from './sockets.ts';
 const WAIT_MS = 60_000;
 /** One whose loop is seen waiting for events after this time opens nothing more, for instance because it handles SIGUSR1. */
 const SETTLED_MS = 3000;
+/** For so long a tool that attaches may leave it without a connection. */
+const UNUSED_MS = 5000;
 const LOOK_MS = 100;
 
 const { target, workers } = JSON.parse(process.argv[2]!) as Errand;
@@ -33,17 +36,28 @@ const ended = said.then((word) => {
 });
 await Promise.all([ended, ...workers.map(closeOpened)]);
 
-async function closeOpened({ pid, startTicks, sockets }: Signalled): Promise<void> {
+async function closeOpened({ pid, startTicks, sockets, lock }: Signalled): Promise<void> {
   const known = new Set(sockets);
-  let closedMs = 0;
+  let [closedMs, usedMs] = [0, 0];
   while (runsStill(pid, startTicks)) {
-    const passedMs = performance.now() - Math.max(fromMs, closedMs);
-    if (passedMs > WAIT_MS || (passedMs > SETTLED_MS && isLoopIdle(pid))) return;
     await delay(LOOK_MS);
+    const nowMs = performance.now();
+    const passedMs = nowMs - Math.max(fromMs, closedMs);
+    if (passedMs > WAIT_MS) return;
     const opened = listenersOf(pid)?.find(({ inode }) => !known.has(inode));
-    if (opened === undefined) continue;
-    // Somebody debugs it by now.
-    if (hasClient(opened.port)) return;
+    if (opened === undefined) {
+      usedMs = nowMs;
+      if (passedMs > SETTLED_MS && isLoopIdle(pid)) return;
+      continue;
+    }
+    const isLockedNow = isLocked(lock);
+    if (hasClient(opened.port)) {
+      // Somebody debugs it by now.
+      if (!isLockedNow) return;
+      usedMs = nowMs;
+    }
+    // The next tool has opened it, or has found it open.
+    if (isLockedNow && nowMs - usedMs < UNUSED_MS) continue;
     known.add(opened.inode);
     // It may open it again: the signal has asked its loop as well, which may be blocked still.
     if (await close(opened)) closedMs = performance.now();

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { startTicksOf } from '../../node/identity.ts';
 import { childrenByParent, givenTo } from '../os-proc.ts';
+import { lockFileOf } from './lock.ts';
 import { listenersOf } from './sockets.ts';
 
 /** A process that opens its inspector because of us. */
@@ -11,6 +12,8 @@ export interface Signalled {
   readonly startTicks: number;
   /** Inodes of its sockets that listened before. */
   readonly sockets: readonly string[];
+  /** There while a tool is attached to it: perhaps the next. */
+  readonly lock: string;
 }
 
 export interface Errand {
@@ -28,9 +31,9 @@ export interface Closer {
 
 export const DONE = 'done';
 
-export function startCloser(target: Signalled): Closer {
+export function startCloser(target: Signalled, directory: string): Closer {
   const file = fileURLToPath(new URL('./close-later.js', import.meta.url));
-  const errand: Errand = { target, workers: clusterWorkers(target.pid) };
+  const errand: Errand = { target, workers: clusterWorkers(target.pid, directory) };
   const words = [file, JSON.stringify(errand)];
   // What root's environment holds is not for the user whom it runs as.
   const child = spawn(process.execPath, words, {
@@ -46,14 +49,14 @@ export function startCloser(target: Signalled): Closer {
 }
 
 /** Children of Node's module cluster. */
-function clusterWorkers(primary: number): Signalled[] {
+function clusterWorkers(primary: number, directory: string): Signalled[] {
   const children = childrenByParent().get(primary) ?? [];
   return children.flatMap((pid) => {
     const sockets = listenersOf(pid)?.map(({ inode }) => inode);
     const startTicks = startTicksOf(pid);
     const isWorker = givenTo(pid, 'NODE_UNIQUE_ID') !== undefined;
     return isWorker && sockets !== undefined && startTicks !== undefined
-      ? [{ pid, startTicks, sockets }]
+      ? [{ pid, startTicks, sockets, lock: lockFileOf(directory, pid) }]
       : [];
   });
 }

@@ -11,6 +11,15 @@ export function isLockFile(name: string): boolean {
   return name.endsWith(LOCK_SUFFIX);
 }
 
+export function lockFileOf(directory: string, pid: number): string {
+  return `${directory}/${pid}${LOCK_SUFFIX}`;
+}
+
+/** By a tool that runs. */
+export function isLocked(file: string): boolean {
+  return isHeld(read(file));
+}
+
 export interface Lock {
   readonly file: string;
   /** What the file says: pid and start of the tool, and a word that nobody knows beforehand. */
@@ -22,7 +31,7 @@ export interface Lock {
  * nobody's. @throws TaskperfError EINVAL when another tool that runs has it.
  */
 export function takeLock(directory: string, pid: number): Lock {
-  const file = `${directory}/${pid}${LOCK_SUFFIX}`;
+  const file = lockFileOf(directory, pid);
   const own = `${directory}/${process.pid}.${randomBytes(6).toString('hex')}`;
   const token = `${process.pid} ${startTicksOf(process.pid)} ${randomBytes(16).toString('hex')}`;
   fs.writeFileSync(own, token, { flag: 'wx', mode: 0o600 });

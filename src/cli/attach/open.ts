@@ -7,6 +7,7 @@ import { runsStill } from '../../node/identity.ts';
 import { startCloser } from './closer.ts';
 import type { Closer } from './closer.ts';
 import { Inspector, NotInspector } from './inspector.ts';
+import { lockFileOf } from './lock.ts';
 import { isTaken, listenersOf } from './sockets.ts';
 import type { Listener } from './sockets.ts';
 import { refused, requireCaught } from './target.ts';
@@ -21,7 +22,10 @@ export interface Opened {
 const LOOK_MS = 10;
 
 /** @throws TaskperfError in one sentence why not. */
-export async function openInspector(target: Target, withinMs: number): Promise<Opened> {
+export async function openInspector(
+  target: Target,
+  { directory, withinMs }: { directory: string; withinMs: number },
+): Promise<Opened> {
   const { pid, startTicks, inspector: expected } = target;
   const before = listenersOf(pid);
   if (before === undefined)
@@ -42,7 +46,7 @@ export async function openInspector(target: Target, withinMs: number): Promise<O
       `port ${expected.port}, where it would open its inspector, is in use by another process; free that`,
     );
   const sockets = before.map(({ inode }) => inode);
-  const closer = startCloser({ pid, startTicks, sockets });
+  const closer = startCloser({ pid, startTicks, sockets, lock: lockFileOf(directory, pid) }, directory);
   try {
     if (!runsStill(pid, startTicks)) throw refused(target, 'it has ended');
     requireCaught(pid);
