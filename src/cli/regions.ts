@@ -31,6 +31,8 @@ import {
   sessionOfError,
 } from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
+import { runsStill, startTicksOf } from '../node/identity.ts';
+import type { Identity } from '../node/identity.ts';
 import { visitLiveTasks } from './live.ts';
 import { RegionReader } from './reader.ts';
 import { openFile } from './source.ts';
@@ -177,9 +179,16 @@ export class RegionSession {
       const inode = fs.lstatSync(file, { throwIfNoEntry: false })?.ino;
       const key = `${file}:${inode}`;
       if (inode === undefined || this.#open.has(key) || this.#others.has(key)) continue;
-      if (ownersOfFile(file)?.session.pid === this.#options.session) this.#openRegion(key, name);
+      if (this.#isOurs(ownersOfFile(file)?.session)) this.#openRegion(key, name);
       else this.#others.add(key);
     }
+  }
+
+  /** One of a tool that had our pid before us is not. */
+  #isOurs(session: Identity | undefined): boolean {
+    if (session?.pid !== this.#options.session) return false;
+    const { pid, startTicks } = session;
+    return startTicksOf(pid) === undefined || runsStill(pid, startTicks);
   }
 
   #openRegion(key: string, name: string): void {

@@ -16,6 +16,7 @@ import {
 } from '../core/outside.ts';
 import { ownIdentity, startTicksOf } from '../node/identity.ts';
 import type { Identity } from '../node/identity.ts';
+import { isLockFile, removeStaleLock } from './attach/lock.ts';
 import {
   PrivateDirectory,
   isAlive,
@@ -44,6 +45,7 @@ export function removeStale(path: string): void {
     const pid = pidOfFile(name);
     if (pid === undefined) continue;
     if (isRegionFile(name)) removeIfStale(directory, name, pid);
+    else if (isLockFile(name)) removeStaleLock(directory.at(name));
     // Half made (a random name that no other process takes) or why nothing was made: that its tool still wants to read.
     else if (!isAlive(pid) && !isAlive(sessionOfError(name))) removeFile(directory.at(name));
   }

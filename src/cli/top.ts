@@ -6,6 +6,7 @@ import { DEFAULT_EVENTS } from './asked-events.ts';
 import { TOP_HELP } from './help.ts';
 import { widthOf } from './output.ts';
 import { runScreen } from './top/app.ts';
+import { printable } from './printable.ts';
 import { Stacks } from './stacks.ts';
 import { parseTop } from './top/arguments.ts';
 import type { TopArguments } from './top/arguments.ts';
@@ -30,7 +31,7 @@ export async function top(args: readonly string[]): Promise<number> {
     return options.pid === undefined ? 0 : await attachAndWatch(options.pid, options);
   } catch (error) {
     if (!(error instanceof TaskperfError)) throw error;
-    process.stderr.write(`taskperf: ${error.message}\n`);
+    process.stderr.write(`taskperf: ${printable(error.message)}\n`);
     return STATUS_FAILED;
   }
 }
@@ -38,11 +39,19 @@ export async function top(args: readonly string[]): Promise<number> {
 /** It does not run under taskperf: it is counted while we watch, and let go afterwards. */
 async function attachAndWatch(pid: number, options: TopArguments): Promise<number> {
   // Loaded when it is wanted.
-  const { attachTo } = await import('./attach/attach-to.ts');
+  const { attachOrRefuse, signalled } = await import('./attach/attach-to.ts');
   const { stack, blockedNs } = options;
   const events = DEFAULT_EVENTS.join(',');
-  const attached = await attachTo(pid, { events, blockedMs: Math.round(blockedNs / 1e6), hasStacks: stack });
+  // From now on: who ends us while we attach must not leave it half attached.
+  let isStopped = false;
+  void signalled().then(() => (isStopped = true));
+  const attached = await attachOrRefuse(pid, {
+    events,
+    blockedMs: Math.round(blockedNs / 1e6),
+    hasStacks: stack,
+  });
   try {
+    if (isStopped) return 0;
     return await watch(ofProcess({ file: attached.region, pid }), options);
   } finally {
     await attached.detach();

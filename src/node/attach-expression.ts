@@ -40,7 +40,7 @@ export function attachExpression(options: AttachmentOptions, closes: boolean): s
   // A worker has its port when its program may begin.
   const threads = "process.getBuiltinModule('node:worker_threads')";
   const isEarly = `!${threads}.isMainThread && ${threads}.parentPort === null`;
-  const load = `${isOld} ? ${old} : ${isLate} ? {error: 'too late'} : ${isEarly} ? {isEarly: true} : ${attach}`;
+  const load = `${isOld} ? ${old} : ${isLate} ? {error: 'its event loop went on only when taskperf had given up; try again'} : ${isEarly} ? {isEarly: true} : ${attach}`;
   const failed = "{error: String((error && error.message) || error).split('\\n', 1)[0]}";
   const close = closes ? `setTimeout(() => ${CLOSE_INSPECTOR}, ${CLOSE_MS});` : '';
   return `new Promise((resolve) => setImmediate(() => {

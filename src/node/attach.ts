@@ -3,10 +3,11 @@
  * Held in a global registry because the two may load different copies of this module.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import { LAYOUT_VERSION, TaskperfError } from '../core/index.ts';
+import { H_SESSION, LAYOUT_VERSION, TaskperfError } from '../core/index.ts';
 import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import type { Addon } from './addon.ts';
+import { atExit, notAtExit } from './at-exit.ts';
 import { ProcessRegion } from './process-region.ts';
 import { Thread } from './thread.ts';
 import { WorkerTasks, hasParent } from './worker-tasks.ts';
@@ -52,13 +53,13 @@ export function attachThread(options: AttachOptions): Thread {
   };
   const made: Entry = { version: LAYOUT_VERSION, thread, memory, onExit };
   Object.defineProperty(globalThis, REGISTRY, { value: made, configurable: true });
-  process.once('exit', onExit);
+  atExit(onExit);
   return thread;
 }
 
-/** Has this thread been made one of taskperf's, by a tool or by the program itself? */
-export function isAttached(): boolean {
-  return (globalThis as Registry)[REGISTRY] !== undefined;
+/** For which tool this thread counts, 0: for the program itself. Undefined: it is none of taskperf's. */
+export function sessionOfThread(): number | undefined {
+  return (globalThis as Registry)[REGISTRY]?.memory.region.i32[H_SESSION];
 }
 
 /** Gives this thread back as it was; its books stay in the region. A later `attachThread` begins anew. */
@@ -66,7 +67,7 @@ export function releaseThread(): void {
   const entry = (globalThis as Registry)[REGISTRY];
   if (entry === undefined) return;
   Reflect.deleteProperty(globalThis, REGISTRY);
-  process.off('exit', entry.onExit);
+  notAtExit(entry.onExit);
   entry.thread.detach();
   if (isMainThread) entry.memory.addon?.stopStacks();
   entry.memory.noteExit();

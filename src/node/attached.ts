@@ -5,14 +5,14 @@
  */
 import fs from 'node:fs';
 import { isMainThread, resourceLimits } from 'node:worker_threads';
-import { CONTROL_DETACH, H_ATTACHED, H_BLOCKED_MS, H_CONTROL } from '../core/index.ts';
+import { CONTROL_DETACH, H_ATTACHED, H_BLOCKED_MS, H_CONTROL, H_SESSION } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
-import { isAttached, releaseThread } from './attach.ts';
+import { releaseThread, sessionOfThread } from './attach.ts';
 import type { AttachAnswer } from './attach-expression.ts';
 import { WorkerWatch } from './attached-workers.ts';
 import { startCounting } from './counting.ts';
 import type { Counting, CountingOptions } from './counting.ts';
-import { decodeIdentity, startTicksOf } from './identity.ts';
+import { decodeIdentity, runsStill } from './identity.ts';
 import type { Identity } from './identity.ts';
 import { followFastify } from './routes/fastify.ts';
 
@@ -30,14 +30,19 @@ const LOOK_MS = 250;
 /** A worker held to less has no room for us. */
 const HEAP_MB_MIN = 64;
 
+let current: Attachment | undefined;
+
 /** Never throws. */
 export function attach(options: AttachmentOptions): AttachAnswer {
-  if (textOf(options.lock) !== options.token) return { error: 'too late' };
-  if (isAttached()) return { error: 'the program counts itself with the library taskperf' };
+  if (textOf(options.lock) !== options.token)
+    return { error: 'its event loop went on only when taskperf had given up; try again' };
+  current?.leaveIfOver();
+  const session = sessionOfThread();
+  if (session !== undefined) return { error: counterOf(session) };
   if ((resourceLimits.maxOldGenerationSizeMb ?? HEAP_MB_MIN) < HEAP_MB_MIN && !isMainThread)
     return { error: `a worker with a heap of less than ${HEAP_MB_MIN} MB` };
   try {
-    new Attachment(options);
+    current = new Attachment(options);
     return {};
   } catch (error) {
     releaseThread();
@@ -54,6 +59,7 @@ class Attachment {
   readonly #tool: Identity;
   readonly #unfollow: () => void;
   readonly #isMapped = loadAddon() !== null;
+  #isOver = false;
 
   constructor(options: AttachmentOptions) {
     this.#options = options;
@@ -62,12 +68,19 @@ class Attachment {
     this.#counting = startCounting({ ...options, blockedMs: isMainThread ? 0 : options.blockedMs });
     const { words } = this.#counting.thread;
     setImmediate(() => (words[H_BLOCKED_MS] = options.blockedMs));
-    this.#unfollow = followFastify();
+    const undo = [this.#counting.stop];
+    try {
+      this.#unfollow = followFastify();
+      undo.push(this.#unfollow);
+      this.#workers = new WorkerWatch(options);
+    } catch (error) {
+      for (const stop of undo) stop();
+      throw error;
+    }
     if (isMainThread) Atomics.store(words, H_ATTACHED, 1);
-    this.#workers = new WorkerWatch(options);
     this.#timer = setInterval(() => {
       try {
-        this.#look();
+        this.leaveIfOver();
       } catch (error) {
         clearInterval(this.#timer);
         this.#counting.thread.switchOff(error);
@@ -76,15 +89,20 @@ class Attachment {
     this.#timer.unref(); // never keeps the program alive
   }
 
-  #look(): void {
-    const { words } = this.#counting.thread;
+  /**
+   * Where the tool asks for it, or is gone: then nobody else will remove what it has left. Another may be attaching
+   * already, with the same names.
+   */
+  leaveIfOver(): void {
+    if (this.#isOver) return;
     if (this.#isAsked()) this.#detach();
-    else if (isMainThread && startTicksOf(this.#tool.pid) !== this.#tool.startTicks) {
-      Atomics.store(words, H_CONTROL, CONTROL_DETACH); // the workers follow
-      this.#detach();
-      // Nobody else will.
-      for (const file of [fileOf(this.#options), this.#options.lock]) fs.rmSync(file, { force: true });
-    }
+    if (this.#isOver || !isMainThread || runsStill(this.#tool.pid, this.#tool.startTicks)) return;
+    Atomics.store(this.#counting.thread.words, H_CONTROL, CONTROL_DETACH); // the workers follow
+    this.#detach();
+    const { lock, token } = this.#options;
+    if (textOf(lock) === token) fs.rmSync(lock, { force: true });
+    const file = fileOf(this.#options);
+    if (sessionOfFile(file) === this.#tool.pid) fs.rmSync(file, { force: true });
   }
 
   /** Without the addon nobody can write into our memory: then it is the main thread's file that says it, or its absence. */
@@ -95,13 +113,14 @@ class Attachment {
       const fd = fs.openSync(fileOf(this.#options), 'r');
       fs.readSync(fd, word, 0, 4, H_CONTROL * 4);
       fs.closeSync(fd);
-    } catch {
-      return true;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT';
     }
     return word[0] === CONTROL_DETACH;
   }
 
   #detach(): void {
+    this.#isOver = true;
     clearInterval(this.#timer);
     this.#workers.stop();
     this.#unfollow();
@@ -112,6 +131,25 @@ class Attachment {
 
 function fileOf({ directory }: AttachmentOptions): string {
   return `${directory}/${process.pid}`;
+}
+
+function counterOf(session: number): string {
+  return session === 0
+    ? 'the program counts itself with the library taskperf'
+    : `taskperf ${session} counts it already`;
+}
+
+/** The tool that the region was made for. */
+function sessionOfFile(file: string): number | undefined {
+  const words = new Int32Array(H_SESSION + 1);
+  try {
+    const fd = fs.openSync(file, 'r');
+    fs.readSync(fd, words, 0, words.byteLength, 0);
+    fs.closeSync(fd);
+    return words[H_SESSION];
+  } catch {
+    return undefined;
+  }
 }
 
 function textOf(file: string): string | undefined {

@@ -3,6 +3,7 @@ import { isMainThread, threadId } from 'node:worker_threads';
 import { H_BLOCKED_MS, H_EVENTS } from '../core/index.ts';
 import type { Owner } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
+import { atExit, notAtExit } from './at-exit.ts';
 import { attachThread } from './attach.ts';
 import { calibrateSwitch } from './calibrate.ts';
 import { parseEvents } from './events/parse.ts';
@@ -59,11 +60,11 @@ export function startCounting(options: CountingOptions): Counting {
   for (const line of thread.sources.missedLines()) thread.ownCounters.open(line);
   thread.count();
   const calibrateAgain = calibrateSwitch(thread.cpu);
-  if (isMainThread) process.once('exit', calibrateAgain);
+  if (isMainThread) atExit(calibrateAgain);
   const requests = [new HttpTasks(thread), new Http2Tasks(thread)];
   for (const tasks of requests) tasks.install();
   const stop = (): void => {
-    process.off('exit', calibrateAgain);
+    notAtExit(calibrateAgain);
     calibrateAgain();
     for (const tasks of requests) tasks.uninstall();
   };

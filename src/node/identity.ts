@@ -28,7 +28,13 @@ export function ownIdentity(): Identity {
   return { pid: process.pid, startTicks: startTicksOf('self') ?? 0, namespace: ownNamespace() };
 }
 
-/** 0 where there is no /proc, undefined where this process is gone (or a zombie: it only waits to be waited for). */
+/** Is the process that began then there? Of one that cannot be looked at it is not said that it is gone. */
+export function runsStill(pid: number, startTicks: number): boolean {
+  const found = startTicksOf(pid);
+  return found === 0 || startTicks === 0 ? found !== undefined : found === startTicks;
+}
+
+/** 0 where that cannot be told (no /proc, no descriptor left to read it with), undefined where this process is gone (or a zombie: it only waits to be waited for). */
 export function startTicksOf(pid: number | 'self'): number | undefined {
   try {
     // After the command name, which may hold spaces and brackets, the state is field 3 and the start is field 22.
@@ -36,8 +42,9 @@ export function startTicksOf(pid: number | 'self'): number | undefined {
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return Number(fields[19]) || 0;
-  } catch {
-    return hasProc() ? undefined : 0;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return (code === 'ENOENT' || code === 'ESRCH') && hasProc() ? undefined : 0;
   }
 }
 

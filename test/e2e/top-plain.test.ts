@@ -104,7 +104,7 @@ void test('mistakes are one sentence each', async (t) => {
     [['4711'], 129, /'4711' is no option; name a process with -p 4711/],
     [['--no-color=yes'], 129, /option '--no-color' takes no value/],
     [['-p', String(dead)], 1, new RegExp(`there is no process ${dead}; `)],
-    [['-p', String(shell.pid)], 1, /cannot attach to process \d+: it is not Node.js \(sleep\)/],
+    [['-p', String(shell.pid)], 129, /cannot attach to process \d+: it is not Node.js \(sleep\)/],
   ];
   for (const [args, status, sentence] of cases) {
     const result = run(server.env, ...args);

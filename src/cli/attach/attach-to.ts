@@ -6,23 +6,23 @@
  * Nothing is left behind when it fails. A loop that is blocked does not load anything: we wait for it no longer than
  * ATTACH_MS, and when it goes on it finds our lock gone and does nothing.
  */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { TaskperfError } from '../../core/errors.ts';
 import { CLOSE_INSPECTOR, IS_READY, READY_MS, attachExpression } from '../../node/attach-expression.ts';
 import type { AttachAnswer } from '../../node/attach-expression.ts';
 import type { CountingOptions } from '../../node/counting.ts';
-import { encodeIdentity, ownIdentity, startTicksOf } from '../../node/identity.ts';
-import { isRunning, ownersOfFile } from '../stale.ts';
-import { directoryFor } from './directory.ts';
+import { encodeIdentity, ownIdentity, runsStill } from '../../node/identity.ts';
+import { UsageError } from '../arguments.ts';
+import { isAsleep } from '../os-proc.ts';
+import { isRunning, ownersOfFile, removeStale } from '../stale.ts';
+import { placeFor } from './directory.ts';
 import { HeldRegion } from './held-region.ts';
-import { Inspector } from './inspector.ts';
+import type { Inspector } from './inspector.ts';
 import { dropLock, takeLock } from './lock.ts';
 import type { Lock } from './lock.ts';
-import { listenerOn } from './sockets.ts';
-import { findTarget } from './target.ts';
+import { openInspector } from './open.ts';
+import { findTarget, refused } from './target.ts';
 import type { Target } from './target.ts';
 
 /** What is to be counted: see CountingOptions. */
@@ -33,8 +33,12 @@ export interface Attached {
   /** Where its region is; its session is our pid. */
   readonly directory: string;
   readonly region: string;
+  /** For a command beside it. */
+  readonly env: NodeJS.ProcessEnv;
   /** Its pid may have become another process’s. */
   isAlive(): boolean;
+  /** Has it let go of taskperf, or ended? Not because we asked: its region is of no more use. */
+  hasLeft(): boolean;
   /** Has the process let go of taskperf. The region's file stays, to be read for the last time. false: it was too busy. */
   detach(): Promise<boolean>;
   /** The region's file, when nobody reads it any more. */
@@ -44,13 +48,16 @@ export interface Attached {
 /** The longest wait for the process to do what it was asked for. */
 export const ATTACH_MS: number = 10_000;
 const DETACH_MS = 10_000;
+/** A worker that sleeps for so long does not look four times a second, as one does whose loop waits. */
+const PARKED_MS = 1000;
 const CLOSE_MS = 1000;
 const LOOK_MS = 10;
 
 /** @throws TaskperfError in one sentence why not. */
 export async function attachTo(pid: number, asked: Asked): Promise<Attached> {
   const target = findTarget(pid);
-  const directory = directoryFor(target);
+  const { directory, env } = placeFor(target);
+  removeStale(directory);
   const region = `${directory}/${pid}`;
   requireUncounted(region, target);
   const lock = takeLock(directory, pid);
@@ -61,15 +68,33 @@ export async function attachTo(pid: number, asked: Asked): Promise<Attached> {
     throw error;
   }
   const held = HeldRegion.open(region);
-  const isAlive = (): boolean => startTicksOf(pid) === target.startTicks;
+  const isAlive = (): boolean => runsStill(pid, target.startTicks);
   const detach = async (): Promise<boolean> => {
-    const isDone = await letGo(held, isAlive);
+    const isDone = await letGo(held, { pid, isAlive });
     held.close();
     dropLock(lock);
     return isDone;
   };
   const remove = (): void => fs.rmSync(region, { force: true });
-  return { target, directory, region, isAlive, detach, remove };
+  const hasLeft = (): boolean => !isAlive() || held.isLetGo();
+  return { target, directory, region, env, isAlive, hasLeft, detach, remove };
+}
+
+/** @throws UsageError in one sentence why not. */
+export async function attachOrRefuse(pid: number, asked: Asked): Promise<Attached> {
+  try {
+    return await attachTo(pid, asked);
+  } catch (error) {
+    if (error instanceof TaskperfError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Settles with 0 when the user has seen enough. We stay: whoever is attached to must be let go first. */
+export function signalled(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
+  });
 }
 
 /** A region of a process that runs, made for a tool that runs, is being counted. */
@@ -90,35 +115,40 @@ async function load(
   { asked, directory, lock }: { asked: Asked; directory: string; lock: Lock },
 ): Promise<void> {
   const untilMs = performance.now() + ATTACH_MS;
-  const { inspector, isOurs } = await open(target, untilMs);
+  const { inspector, closer } = await openInspector(target, { directory, withinMs: ATTACH_MS });
   try {
     const { file, token } = lock;
     const sessionStart = encodeIdentity(ownIdentity());
     const tool = { session: process.pid, sessionStart, lock: file, token };
     const options = { ...asked, directory, ...tool };
-    const evaluated = whenReady(inspector, attachExpression(options, isOurs));
+    const evaluated = whenReady(inspector, attachExpression(options, closer !== undefined));
     const answer = await within(evaluated, untilMs - performance.now());
     if (answer === 'late') {
       dropLock(lock);
       // Also in the middle of a loop that never ends.
-      if (isOurs) await within(inspector.evaluate(CLOSE_INSPECTOR), CLOSE_MS);
-      // The signal has asked twice: the loop, when it goes on, opens it again.
-      if (isOurs) closeLater(target);
+      if (closer !== undefined) await within(inspector.evaluate(CLOSE_INSPECTOR), CLOSE_MS);
       throw refused(
         target,
         `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
       );
     }
-    // The connection may end before the answer: then the region tells.
-    if (typeof answer !== 'string') {
-      if (ownersOfFile(`${directory}/${target.pid}`)?.session.pid === process.pid) return;
-      throw refused(target, 'its inspector hung up; see what the process has written');
-    }
-    const { error } = JSON.parse(answer) as AttachAnswer;
-    if (error !== undefined) throw refused(target, error);
+    requireLoaded(answer, { target, directory });
+    closer?.done();
   } finally {
     inspector.close();
+    // What the target has not closed itself. (A blocked loop was asked twice by the signal: it opens it again.)
+    closer?.later();
   }
+}
+
+function requireLoaded(answer: unknown, { target, directory }: { target: Target; directory: string }): void {
+  // The connection may end before the answer: then the region tells.
+  if (typeof answer !== 'string') {
+    if (ownersOfFile(`${directory}/${target.pid}`)?.session.pid === process.pid) return;
+    throw refused(target, 'its inspector hung up; see what the process has written');
+  }
+  const { error } = JSON.parse(answer) as AttachAnswer;
+  if (error !== undefined) throw refused(target, error);
 }
 
 async function whenReady(inspector: Inspector, expression: string): Promise<unknown> {
@@ -130,46 +160,6 @@ async function whenReady(inspector: Inspector, expression: string): Promise<unkn
   }
 }
 
-interface Opened {
-  readonly inspector: Inspector;
-  /** It was opened for us, and is to be closed. */
-  readonly isOurs: boolean;
-}
-
-async function open(target: Target, untilMs: number): Promise<Opened> {
-  const { pid, inspector } = target;
-  const { host, port } = inspector;
-  const before = listenerOn(port, pid);
-  if (before === 'other') {
-    throw refused(
-      target,
-      `port ${port}, where it would open its inspector, is in use by another process; free that`,
-    );
-  }
-  if (before === 'its') return { inspector: await Inspector.connect(host, port), isOurs: false };
-  process.kill(pid, 'SIGUSR1');
-  while (listenerOn(port, pid) !== 'its') {
-    if (startTicksOf(pid) !== target.startTicks) throw refused(target, 'it has ended');
-    if (performance.now() > untilMs) {
-      closeLater(target);
-      const why = 'it handles SIGUSR1 itself, its inspector listens elsewhere, or it is blocked';
-      throw refused(
-        target,
-        `it has not opened its inspector on port ${port} within ${ATTACH_MS / 1000} s: ${why}`,
-      );
-    }
-    await delay(LOOK_MS);
-  }
-  return { inspector: await Inspector.connect(host, port), isOurs: true };
-}
-
-/** It opens it when it goes on, perhaps soon: somebody who has the time waits for that. */
-function closeLater({ pid, startTicks, inspector: { host, port } }: Target): void {
-  const file = fileURLToPath(new URL('./close-later.js', import.meta.url));
-  const words = [pid, startTicks, host, port].map(String);
-  spawn(process.execPath, [file, ...words], { detached: true, stdio: 'ignore' }).unref();
-}
-
 async function within(answer: Promise<unknown>, ms: number): Promise<unknown> {
   const timer = new AbortController();
   const late = delay(Math.max(0, ms), 'late', { signal: timer.signal }).catch(() => 'late');
@@ -178,15 +168,23 @@ async function within(answer: Promise<unknown>, ms: number): Promise<unknown> {
   return first;
 }
 
-function refused({ pid }: Target, why: string): TaskperfError {
-  return new TaskperfError('EINVAL', `cannot attach to process ${pid}: ${why}`, pid);
-}
-
-/** Says so until all threads have followed: one that copies its region from plain memory may write over it. */
-async function letGo(region: HeldRegion, isAlive: () => boolean): Promise<boolean> {
+/**
+ * Says so until all threads have followed: one that copies its region from plain memory may write over it. A worker that is
+ * parked (Atomics.wait, as the idle ones of a pool) follows when it is woken: it is not waited for.
+ */
+async function letGo(
+  region: HeldRegion,
+  { pid, isAlive }: { pid: number; isAlive: () => boolean },
+): Promise<boolean> {
   const untilMs = performance.now() + DETACH_MS;
+  let awakeMs = performance.now();
   while (isAlive() && !region.isLetGo()) {
-    if (performance.now() > untilMs) return false;
+    const nowMs = performance.now();
+    const staying = region.staying();
+    if (staying.length === 0 || !staying.every((tid) => tid !== pid && isAsleep(pid, tid) === true))
+      awakeMs = nowMs;
+    if (nowMs - awakeMs > PARKED_MS) return true;
+    if (nowMs > untilMs) return false;
     region.sayDetach();
     await delay(LOOK_MS);
   }

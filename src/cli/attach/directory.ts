@@ -5,16 +5,28 @@
 import { prepareDirectory, regionDirectory } from '../directory.ts';
 import type { Target } from './target.ts';
 
+export interface Place {
+  readonly directory: string;
+  /** For what runs as that user: what root's environment holds is not for them, and they can read it. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** By which a command finds programs and a terminal. */
+const HANDED_ON = ['PATH', 'TERM', 'LANG', 'LC_ALL', 'TZ'];
+
 /** @throws TaskperfError EACCES when it cannot be made or is not private. */
-export function directoryFor({ uid, gid }: Target): string {
-  // What the environment names is root's.
-  const env = uid === process.geteuid?.() ? process.env : {};
-  if (env !== process.env) {
+export function placeFor({ uid, gid }: Target): Place {
+  const isOwn = uid === process.geteuid?.();
+  const kept = HANDED_ON.flatMap((name) =>
+    process.env[name] === undefined ? [] : [[name, process.env[name]]],
+  );
+  const env = isOwn ? process.env : (Object.fromEntries(kept) as NodeJS.ProcessEnv);
+  if (!isOwn) {
     process.setgroups!([gid]);
     process.setgid!(gid);
     process.setuid!(uid);
   }
   const directory = regionDirectory(env);
   prepareDirectory(directory);
-  return directory;
+  return { directory, env };
 }

@@ -1,6 +1,6 @@
 /** The region of a process that is attached to, also when its file has been removed: the process is let go through it. */
 import fs from 'node:fs';
-import { H_STATE, PROCESS_EXITED, THREAD_LIVE, T_STATE } from '../../core/layout.ts';
+import { H_STATE, PROCESS_EXITED, THREAD_LIVE, T_STATE, T_TID } from '../../core/layout.ts';
 import { CONTROL_DETACH, H_CONTROL } from '../../core/outside.ts';
 import { RegionReader } from '../reader.ts';
 
@@ -26,10 +26,17 @@ export class HeldRegion {
   /** Have all of its threads put taskperf out? */
   isLetGo(): boolean {
     const reader = this.#reader;
+    const staying = this.staying();
+    return reader.header.i32[H_STATE] === PROCESS_EXITED && staying.length === 0;
+  }
+
+  /** Ids of the threads that have not; 0: it does not know its own. */
+  staying(): number[] {
+    const reader = this.#reader;
     reader.refresh();
-    if (reader.header.i32[H_STATE] !== PROCESS_EXITED) return false;
-    const threads = Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index));
-    return threads.every((thread) => thread?.i32[T_STATE] !== THREAD_LIVE);
+    return Array.from({ length: reader.threadsUsed }, (_, index) => reader.thread(index)?.i32).flatMap(
+      (thread) => (thread?.[T_STATE] === THREAD_LIVE ? [thread[T_TID]!] : []),
+    );
   }
 
   close(): void {

@@ -2,6 +2,9 @@
 import http from 'node:http';
 import { WebSocket } from 'ws';
 
+/** Somebody answers there, and it is no inspector that can be talked to. */
+export class NotInspector extends Error {}
+
 /** A conversation with the inspector of a process. */
 export class Inspector {
   readonly #socket: WebSocket;
@@ -12,10 +15,9 @@ export class Inspector {
     socket.on('error', () => {}); // `close` follows
   }
 
-  /** @throws Error when nobody answers there, or it is no inspector. */
+  /** @throws NotInspector; another Error when nobody answers there. */
   static async connect(host: string, port: number): Promise<Inspector> {
-    const targets = JSON.parse(await get(host, port, '/json/list')) as { webSocketDebuggerUrl?: string }[];
-    const id = new URL(targets[0]!.webSocketDebuggerUrl!).pathname;
+    const id = idIn(await get(host, port, '/json/list'));
     const url = `ws://${host.includes(':') ? `[${host}]` : host}:${port}${id}`;
     const socket = new WebSocket(url, { perMessageDeflate: false });
     await new Promise<void>((resolve, reject) => {
@@ -48,6 +50,15 @@ export class Inspector {
 interface Answer {
   readonly id?: number;
   readonly result?: { readonly result?: { readonly value?: unknown } };
+}
+
+function idIn(text: string): string {
+  try {
+    const targets = JSON.parse(text) as { webSocketDebuggerUrl: string }[];
+    return new URL(targets[0]!.webSocketDebuggerUrl).pathname;
+  } catch {
+    throw new NotInspector('no inspector');
+  }
 }
 
 function get(host: string, port: number, path: string): Promise<string> {

@@ -1,44 +1,94 @@
-/** Who listens on a port of this machine, as /proc tells. */
+/** Who listens where on this machine, as /proc tells. */
 import fs from 'node:fs';
 
+const ESTABLISHED = '01';
 const LISTENING = '0A';
 
-/** Inodes of the sockets that listen on a port, whatever the address. */
-function listeners(port: number): string[] {
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** A socket of a process that listens. */
+export interface Listener {
+  readonly inode: string;
+  /** By which it is reached from here. */
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Row {
+  readonly address: string;
+  readonly port: number;
+  readonly state: string;
+  readonly inode: string;
+}
+
+/** Undefined: its descriptors are hidden from us, or it is gone. */
+export function listenersOf(pid: number): Listener[] | undefined {
+  const held = socketsOf(pid);
+  return (
+    held &&
+    rows().flatMap(({ address, port, state, inode }) =>
+      state === LISTENING && held.has(inode) ? [{ inode, host: hostOf(address), port }] : [],
+    )
+  );
+}
+
+/** Does anybody listen on the port, whatever the address? */
+export function isTaken(port: number): boolean {
+  return rows().some((row) => row.state === LISTENING && row.port === port);
+}
+
+/** Is anybody connected to who listens there? */
+export function hasClient(port: number): boolean {
+  return rows().some((row) => row.state === ESTABLISHED && row.port === port);
+}
+
+function rows(): Row[] {
   return ['tcp', 'tcp6'].flatMap((file) => {
-    let text = '';
-    try {
-      text = fs.readFileSync(`/proc/self/net/${file}`, 'utf8');
-    } catch {
-      // No IPv6 here.
-    }
-    const rows = text
-      .split('\n')
-      .slice(1)
-      .map((row) => row.trim().split(/\s+/));
-    return rows.filter((row) => row[3] === LISTENING && row[1]!.endsWith(wanted)).map((row) => row[9]!);
+    const lines = textOf(`/proc/self/net/${file}`).split('\n').slice(1, -1);
+    return lines.map((line) => {
+      const fields = line.trim().split(/\s+/);
+      const [address, port] = fields[1]!.split(':');
+      return { address: address!, port: Number.parseInt(port!, 16), state: fields[3]!, inode: fields[9]! };
+    });
   });
 }
 
-/** 'free', 'its': the process listens there, 'other': somebody else does. */
-export function listenerOn(port: number, pid: number): 'free' | 'its' | 'other' {
-  const sockets = listeners(port);
-  if (sockets.length === 0) return 'free';
-  return sockets.some((inode) => hasSocket(pid, inode)) ? 'its' : 'other';
+/** Inodes. */
+function socketsOf(pid: number): Set<string> | undefined {
+  const found = new Set<string>();
+  try {
+    for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1];
+      if (inode !== undefined) found.add(inode);
+    }
+  } catch {
+    return undefined;
+  }
+  return found;
 }
 
-function hasSocket(pid: number, inode: string): boolean {
-  const wanted = `socket:[${inode}]`;
+/** "0100007F" is 127.0.0.1: words of four bytes, as the machine has them. Of "any address" the loopback is meant. */
+function hostOf(hex: string): string {
+  const bytes = hex.match(/.{8}/g)!.flatMap((word) => {
+    const inMemory = Buffer.from(Uint32Array.of(Number.parseInt(word, 16)).buffer);
+    return [...inMemory];
+  });
+  if (bytes.length === 4) return hex === '00000000' ? '127.0.0.1' : bytes.join('.');
+  if (bytes.every((byte) => byte === 0)) return '::1';
+  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[i * 2]! << 8) | bytes[i * 2 + 1]!).toString(16));
+  return groups.join(':');
+}
+
+function linkOf(file: string): string {
   try {
-    return fs.readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      try {
-        return fs.readlinkSync(`/proc/${pid}/fd/${fd}`) === wanted;
-      } catch {
-        return false; // closed meanwhile
-      }
-    });
+    return fs.readlinkSync(file);
   } catch {
-    return false;
+    return ''; // closed meanwhile
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return ''; // No IPv6 here.
   }
 }

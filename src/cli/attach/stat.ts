@@ -1,8 +1,6 @@
 /** `taskperf stat -p PID`: counts a process that runs already, until Ctrl-C, its end, or that of a command. */
 import { spawn } from 'node:child_process';
-import { TaskperfError } from '../../core/errors.ts';
 import { loadAddon } from '../../node/addon.ts';
-import { UsageError } from '../arguments.ts';
 import type { StatArguments } from '../arguments.ts';
 import { imbalances } from '../document.ts';
 import { Intervals } from '../interval.ts';
@@ -16,8 +14,8 @@ import { isCounted } from '../report.ts';
 import type { Ending, Report } from '../report.ts';
 import type { Tally } from '../tally.ts';
 import { nowNs, print, watch, writeOut } from '../stat.ts';
-import { attachTo } from './attach-to.ts';
-import type { Asked, Attached } from './attach-to.ts';
+import { attachOrRefuse, signalled } from './attach-to.ts';
+import type { Attached } from './attach-to.ts';
 import { nodeDescendants } from './target.ts';
 
 const ALIVE_MS = 100;
@@ -28,7 +26,7 @@ export async function statAttached(pid: number, options: StatArguments, output: 
   const { events } = asked;
   const stopped = signalled();
   const { blockedMs, stack } = options;
-  const attached = await attach(pid, { events: asked.text, blockedMs, hasStacks: stack });
+  const attached = await attachOrRefuse(pid, { events: asked.text, blockedMs, hasStacks: stack });
   const { directory, target } = attached;
   const session = new RegionSession({
     directory,
@@ -54,6 +52,7 @@ export async function statAttached(pid: number, options: StatArguments, output: 
   );
   const status = await untilEnd(attached, stopped, options.command);
   const elapsedNs = nowNs() - startNs;
+  const hasLeft = attached.hasLeft();
   const hasLetGo = await attached.detach();
   stop();
   intervals?.next(elapsedNs, output.style);
@@ -75,26 +74,10 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     tasks: session.tasks(),
     owners: ownersOf(tally, NO_OTHERS, (owner) => session.nameOf(owner)),
     blocked: session.blocked && { log: session.blocked, startNs },
-    notes: [...session.notes, ...notesOf(attached, tally, hasLetGo)],
+    notes: [...session.notes, ...notesOf(attached, tally, { hasLeft, hasLetGo })],
   };
   print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
   return status;
-}
-
-async function attach(pid: number, asked: Asked): Promise<Attached> {
-  try {
-    return await attachTo(pid, asked);
-  } catch (error) {
-    if (error instanceof TaskperfError) throw new UsageError(error.message);
-    throw error;
-  }
-}
-
-/** Settles when the user has seen enough. We stay: whoever is attached to must be let go first. */
-function signalled(): Promise<number> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
-  });
 }
 
 /** The exit status, when the user or the process has ended it, or the command if there is one. */
@@ -104,32 +87,51 @@ async function untilEnd(
   command: readonly string[],
 ): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
-  const gone = new Promise<number>((resolve) => {
-    timer = setInterval(() => attached.isAlive() || resolve(0), ALIVE_MS);
+  const left = new Promise<number>((resolve) => {
+    timer = setInterval(() => attached.hasLeft() && resolve(0), ALIVE_MS);
   });
+  const child = command.length === 0 ? undefined : run(command, attached.env);
   try {
-    return await Promise.race([stopped, gone, ...(command.length === 0 ? [] : [run(command)])]);
+    return await Promise.race([stopped, left, ...(child === undefined ? [] : [child.ended])]);
   } catch (error) {
     await attached.detach();
     throw error;
   } finally {
     clearInterval(timer);
+    child?.stop();
   }
 }
 
+interface Command {
+  readonly ended: Promise<number>;
+  /** It was there to say how long: that is over. */
+  stop(): void;
+}
+
 /** The command only says how long: it is not counted. */
-function run(command: readonly string[]): Promise<number> {
+function run(command: readonly string[], env: NodeJS.ProcessEnv): Command {
   const [file, ...args] = command;
-  return new Promise((resolve, reject) => {
-    const child = spawn(file!, args, { stdio: 'inherit' });
+  const child = spawn(file!, args, { stdio: 'inherit', env });
+  const ended = new Promise<number>((resolve, reject) => {
     child.once('error', (error) => reject(new LaunchError(`cannot start '${file}': ${error.message}`, 127)));
     child.once('exit', (code, signal) => resolve(exitStatus({ code, signal, forced: false })));
   });
+  const stop = (): void => {
+    child.kill();
+    child.unref();
+  };
+  return { ended, stop };
 }
 
-function notesOf({ target }: Attached, tally: Tally, hasLetGo: boolean): string[] {
-  const { pid } = target;
+function notesOf(
+  attached: Attached,
+  tally: Tally,
+  { hasLeft, hasLetGo }: { hasLeft: boolean; hasLetGo: boolean },
+): string[] {
+  const { pid } = attached.target;
   const notes = ['only threads that run JavaScript are counted of a process that was attached to'];
+  if (hasLeft && attached.isAlive())
+    notes.push(`process ${pid} let go of taskperf by itself, before the end`);
   if (!hasLetGo)
     notes.push(`process ${pid} is too busy to let go of taskperf; it will as soon as its event loop goes on`);
   // npm, npx, tsx and the like are programs of Node.js that start another.

@@ -16,8 +16,15 @@ export interface Target {
   /** Its words, as /proc shows them: a process that has given itself a title shows that. */
   readonly command: readonly string[];
   readonly startTicks: number;
-  /** Host and port that Node.js would open its inspector on when it is asked to. */
-  readonly inspector: { readonly host: string; readonly port: number };
+  readonly inspector: Expected;
+}
+
+/** Of the inspector, as the words of the program say, which may be others' or gone. */
+interface Expected {
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Its address is not told to who asks. */
+  readonly isHidden: boolean;
 }
 
 const INSPECTOR_PORT = 9229;
@@ -25,6 +32,8 @@ const INSPECTOR_PORT = 9229;
 const NAMED_MAX = 5;
 /** Exported by every build of Node.js, whatever its file is called, and by no other runtime. */
 const NODE_SYMBOL = '_ZN4node5StartEiPPc';
+
+const HIDDEN = ', because it has changed its user or has capabilities; start it under `taskperf stat --`';
 
 /** @throws TaskperfError ESRCH, EACCES (another user's), EINVAL (not Node.js, or cannot be attached to). */
 export function findTarget(pid: number): Target {
@@ -37,7 +46,8 @@ export function findTarget(pid: number): Target {
   requireNode(pid);
   requireSameWorld(pid);
   requireCaught(pid);
-  return { pid, uid, gid, command: wordsOf(pid, 'cmdline'), startTicks, inspector: inspectorOf(pid) };
+  const inspector = expectedOf(optionsOf(pid));
+  return { pid, uid, gid, command: wordsOf(pid, 'cmdline'), startTicks, inspector };
 }
 
 /** Node.js processes that it has started, as `npm run start` and `npx tsx` do, and theirs. */
@@ -54,6 +64,10 @@ export function nodeDescendants(pid: number): number[] {
   return found.slice(0, NAMED_MAX);
 }
 
+export function refused({ pid }: Target, why: string): TaskperfError {
+  return refusal('EINVAL', pid, why, '');
+}
+
 function refusal(
   code: 'ESRCH' | 'EACCES' | 'EINVAL',
   pid: number,
@@ -65,7 +79,8 @@ function refusal(
 
 function requireNode(pid: number): void {
   if (isNode(pid)) return;
-  const program = programOf(pid) || 'its program is hidden';
+  const program = programOf(pid);
+  if (program === '') throw refusal('EACCES', pid, 'Linux hides from its own user what it runs', HIDDEN);
   const inside = nodeDescendants(pid);
   const more = inside.length > 0 ? `; it has started Node.js as process ${inside.join(', ')}: use that` : '';
   throw refusal('EINVAL', pid, `it is not Node.js (${program})`, more);
@@ -107,31 +122,37 @@ function requireSameWorld(pid: number): void {
   }
 }
 
-/** A signal that it does not catch would kill it. */
-function requireCaught(pid: number): void {
+/** A signal that it does not catch could kill it. @throws TaskperfError */
+export function requireCaught(pid: number): void {
   const mask = /^SigCgt:\s*([\da-f]+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? '0';
   if (((BigInt(`0x${mask}`) >> BigInt(constants.signals.SIGUSR1 - 1)) & 1n) === 1n) return;
   throw refusal(
     'EINVAL',
     pid,
     'it does not take SIGUSR1, which opens the inspector',
-    '; start it without --disable-sigusr1, or under `taskperf stat --`',
+    optionsOf(pid).some((word) => /^--(experimental-)?permission$/.test(word))
+      ? '; start it without --permission'
+      : '; start it without --disable-sigusr1, or under `taskperf stat --`',
   );
 }
 
-function inspectorOf(pid: number): Target['inspector'] {
-  const options = wordsOf(pid, 'environ').find((word) => word.startsWith('NODE_OPTIONS=')) ?? '';
-  const words = [...options.slice('NODE_OPTIONS='.length).split(' '), ...wordsOf(pid, 'cmdline')];
-  let [host, port] = ['127.0.0.1', INSPECTOR_PORT];
+function expectedOf(words: readonly string[]): Expected {
+  let [port, isHidden] = [INSPECTOR_PORT, false];
   words.forEach((word, i) => {
-    const match = /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)(?:=(.*))?$/.exec(word);
-    if (match === null) return;
-    const value = match[1] ?? (word.endsWith('port') ? (words[i + 1] ?? '') : '');
-    const [, itsHost, itsPort] = /^(?:(.*):)?(\d+)$/.exec(value) ?? [null, value, undefined];
-    if (itsPort !== undefined && itsPort !== '0') port = Number(itsPort);
-    if (itsHost !== undefined && itsHost !== '') host = itsHost.replace(/^\[|\]$/g, '');
+    const [, name, joined] = /^(--[\w-]+)(?:=(.*))?$/.exec(word) ?? [];
+    const value = joined ?? words[i + 1] ?? '';
+    if (name === '--inspect-publish-uid') isHidden = !value.includes('http');
+    if (name === undefined || !/^--(?:inspect(?:-brk|-wait|-port)?|debug-port)$/.test(name)) return;
+    const given = /^(?:.*:)?(\d+)$/.exec(joined ?? (name.endsWith('port') ? value : ''))?.[1];
+    if (given !== undefined) port = Number(given);
   });
-  return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port };
+  return { port, isHidden };
+}
+
+/** Options of Node.js, and the words of its script. */
+function optionsOf(pid: number): string[] {
+  const options = wordsOf(pid, 'environ').find((word) => word.startsWith('NODE_OPTIONS=')) ?? '';
+  return [...options.slice('NODE_OPTIONS='.length).split(' '), ...wordsOf(pid, 'cmdline')];
 }
 
 function ownerOf(pid: number): { uid: number; gid: number } {

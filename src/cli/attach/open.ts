@@ -1,0 +1,102 @@
+/**
+ * Opens the inspector of a process, or finds it open. Where it listens is not guessed from the words of the program, which
+ * may be its script's, or gone: it is the socket that was not there before the signal.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { runsStill } from '../../node/identity.ts';
+import { startCloser } from './closer.ts';
+import type { Closer } from './closer.ts';
+import { Inspector, NotInspector } from './inspector.ts';
+import { lockFileOf } from './lock.ts';
+import { isTaken, listenersOf } from './sockets.ts';
+import type { Listener } from './sockets.ts';
+import { refused, requireCaught } from './target.ts';
+import type { Target } from './target.ts';
+
+export interface Opened {
+  readonly inspector: Inspector;
+  /** It was opened for us, and is to be closed. Undefined: it was open. */
+  readonly closer: Closer | undefined;
+}
+
+const LOOK_MS = 10;
+
+/** @throws TaskperfError in one sentence why not. */
+export async function openInspector(
+  target: Target,
+  { directory, withinMs }: { directory: string; withinMs: number },
+): Promise<Opened> {
+  const { pid, startTicks, inspector: expected } = target;
+  const before = listenersOf(pid);
+  if (before === undefined)
+    throw refused(
+      target,
+      'Linux hides it from its own user, because it has changed its user or has capabilities; start it under `taskperf stat --`',
+    );
+  const there = before.find(({ port }) => port === expected.port);
+  if (there !== undefined) return { inspector: await connectThere(target, there), closer: undefined };
+  if (expected.isHidden)
+    throw refused(
+      target,
+      'it keeps the address of its inspector to itself; start it without --inspect-publish-uid',
+    );
+  if (isTaken(expected.port))
+    throw refused(
+      target,
+      `port ${expected.port}, where it would open its inspector, is in use by another process; free that`,
+    );
+  const sockets = before.map(({ inode }) => inode);
+  const closer = startCloser({ pid, startTicks, sockets, lock: lockFileOf(directory, pid) }, directory);
+  try {
+    if (!runsStill(pid, startTicks)) throw refused(target, 'it has ended');
+    requireCaught(pid);
+  } catch (error) {
+    closer.done();
+    throw error;
+  }
+  process.kill(pid, 'SIGUSR1');
+  try {
+    return { inspector: await connectNew(target, new Set(sockets), withinMs), closer };
+  } catch (error) {
+    closer.later();
+    throw error;
+  }
+}
+
+/** Where it was expected, and the port is the program's own already. */
+async function connectThere(target: Target, { host, port }: Listener): Promise<Inspector> {
+  try {
+    return await Inspector.connect(host, port);
+  } catch {
+    throw refused(
+      target,
+      `it listens on port ${port} itself, where its inspector would, and no inspector answers there; start it with another --inspect-port`,
+    );
+  }
+}
+
+async function connectNew(target: Target, known: Set<string>, withinMs: number): Promise<Inspector> {
+  const { pid, startTicks } = target;
+  const untilMs = performance.now() + withinMs;
+  let reason = 'it handles SIGUSR1 itself, its inspector was open already, or it is blocked';
+  while (performance.now() < untilMs) {
+    if (!runsStill(pid, startTicks)) throw refused(target, 'it has ended');
+    for (const opened of (listenersOf(pid) ?? []).filter(({ inode }) => !known.has(inode))) {
+      const inspector = await asked(opened);
+      if (inspector instanceof Inspector) return inspector;
+      // Its program may have begun to listen in this moment. What does not answer yet is asked again.
+      if (inspector === 'other') known.add(opened.inode);
+      else reason = `nothing answers on its port ${opened.port}`;
+    }
+    await delay(LOOK_MS);
+  }
+  throw refused(target, `it has not opened its inspector within ${Math.round(withinMs / 1000)} s: ${reason}`);
+}
+
+async function asked({ host, port }: Listener): Promise<Inspector | 'other' | 'silent'> {
+  try {
+    return await Inspector.connect(host, port);
+  } catch (error) {
+    return error instanceof NotInspector ? 'other' : 'silent';
+  }
+}
