@@ -15,7 +15,7 @@ import { DONE } from './closer.ts';
 import type { Errand, Signalled } from './closer.ts';
 import { isLoopIdle } from './idle.ts';
 import { Inspector } from './inspector.ts';
-import { isLocked } from './lock.ts';
+import { isLocked, removeStaleLock } from './lock.ts';
 import { hasClient, listenersOf } from './sockets.ts';
 import type { Listener } from './sockets.ts';
 
@@ -32,7 +32,9 @@ let fromMs = Number.POSITIVE_INFINITY;
 const said = text(process.stdin).catch(() => '');
 const ended = said.then((word) => {
   fromMs = performance.now();
-  return word === DONE ? undefined : closeOpened(target);
+  if (word === DONE) return undefined;
+  removeStaleLock(target.lock); // of a tool that was killed
+  return closeOpened(target);
 });
 await Promise.all([ended, ...workers.map(closeOpened)]);
 

@@ -40,7 +40,7 @@ export async function openInspector(
       target,
       'it keeps the address of its inspector to itself; start it without --inspect-publish-uid',
     );
-  if (isTaken(expected.port))
+  if (!expected.isGuess && isTaken(expected.port))
     throw refused(
       target,
       `port ${expected.port}, where it would open its inspector, is in use by another process; free that`,

@@ -23,6 +23,8 @@ export interface Target {
 interface Expected {
   /** 0: any that is free. */
   readonly port: number;
+  /** Its words are gone: it has given itself a title. */
+  readonly isGuess: boolean;
   /** Its address is not told to who asks. */
   readonly isHidden: boolean;
 }
@@ -46,7 +48,8 @@ export function findTarget(pid: number): Target {
   requireNode(pid);
   requireSameWorld(pid);
   requireCaught(pid);
-  const inspector = expectedOf(optionsOf(pid));
+  const isGuess = wordsOf(pid, 'cmdline').length === 1;
+  const inspector = { ...expectedOf(optionsOf(pid)), isGuess };
   return { pid, uid, gid, command: wordsOf(pid, 'cmdline'), startTicks, inspector };
 }
 
@@ -136,7 +139,7 @@ export function requireCaught(pid: number): void {
   );
 }
 
-function expectedOf(words: readonly string[]): Expected {
+function expectedOf(words: readonly string[]): Omit<Expected, 'isGuess'> {
   let [port, isHidden] = [INSPECTOR_PORT, false];
   words.forEach((word, i) => {
     const [, name, joined] = /^(--[\w-]+)(?:=(.*))?$/.exec(word) ?? [];
