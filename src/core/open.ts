@@ -141,7 +141,7 @@ function takeCounter(s: CpuState, attributes: CounterAttributes, isElsewhere: bo
   for (const needed of [true, isFamily, isSampling, isElsewhere]) {
     const slot = needed ? takeSlot(region, s.index, KIND_COUNTER) : 0;
     if (needed && slot === 0) {
-      for (const taken of slots.reverse()) freeCounterSlot(s, taken, s.index);
+      for (const taken of slots.reverse().filter((one) => one !== 0)) freeCounterSlot(s, taken, s.index);
       throw noRoom('counter');
     }
     slots.push(slot);
