@@ -38,17 +38,14 @@ import { reapThread } from './reap.ts';
 import { deliver } from './sampling.ts';
 import { isLive, isTask, letGo, retainIf, taskWordOf } from './task.ts';
 
-/** Shipments of a thread's job on their way, each of one operation for each event. */
+/** Shipments of a thread's jobs, each of one operation for each event, after which the first of them must have arrived. */
 const SHIPMENTS_MAX = 64;
 
-interface Shipment {
-  /** The operation that is performed last. */
-  readonly last: number;
-  readonly generation: number;
-}
-
 export class CpuThreads extends CpuState {
-  readonly #shipped: Shipment[] = [];
+  /** Shipments since `firstShipped`, the operation of the first of them that is performed last, and its generation. */
+  shipments: number = 0;
+  firstShipped: number = 0;
+  firstGeneration: number = 0;
 
   /**
    * Starts a task of this thread that works for a task of another thread: what it costs is added to that one's counters
@@ -78,17 +75,19 @@ export class CpuThreads extends CpuState {
     if (context > 0) ship(this, job, context, this.index);
     endChange(this);
     const last = this.i32[this.outboxAt]!;
-    if (last !== 0) this.#shipped.push({ last, generation: counterWordOf(this.region, last, R_GENERATION) });
+    if (last !== 0 && this.shipments++ === 0) {
+      this.firstShipped = last;
+      this.firstGeneration = counterWordOf(this.region, last, R_GENERATION);
+    }
     sendCredits(this);
     this.settled();
   }
 
   /** The other thread performs them in order, and gives each slot back: its next life is not before that. */
   #mayShip(): boolean {
-    const [oldest] = this.#shipped;
-    if (oldest === undefined || this.#shipped.length < SHIPMENTS_MAX) return true;
-    if (counterWordOf(this.region, oldest.last, R_GENERATION) === oldest.generation) return false;
-    this.#shipped.shift();
+    if (this.shipments < SHIPMENTS_MAX) return true;
+    if (counterWordOf(this.region, this.firstShipped, R_GENERATION) === this.firstGeneration) return false;
+    this.shipments = 0;
     return true;
   }
 

@@ -312,7 +312,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'pin of an open that came too late given back',
-    first: 48,
+    first: 300,
     sentence: 'a counter whose task exited before it was installed gives back a pin that it never took',
     file: 'pending.js',
     from: 'setPacked(region, counter, packedOf(region, counter) & ~ON_START);',
@@ -327,7 +327,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'rotation forgotten',
-    first: 18,
+    first: 200,
     sentence: 'the group at the head of the list has the slots for ever',
     file: 'schedule.js',
     from: 's.i32[at] = next;\n            return;',

@@ -80,8 +80,9 @@ export interface Pending {
 
 export function pendingOf(reader: RegionReader, slot: Words): Pending {
   const { i32, f64 } = slot;
+  const reading = (at: number): number => reader.damage.amount(f64[at]!, 'a reading of a thread');
   const since = (event: number): number =>
-    Math.max(0, f64[T_F64_CHARGEABLE + event]! - f64[T_F64_LAST + event]!);
+    Math.max(0, reading(T_F64_CHARGEABLE + event) - reading(T_F64_LAST + event));
   const newest = newestSwitch(slot);
   const isTask = newest?.id !== undefined && i32[T_CURRENT] !== i32[T_ROOT];
   return {

@@ -185,6 +185,7 @@ export const ATTACH: readonly Scenario[] = [
   scenario({
     name: 'publish-no-room',
     title: 'S12, I45: there is room for one context only; the other open shares it or leaves no trace',
+    bound: 2,
     capacities: { contexts: 1 },
     cpus: 3,
     setup: oneTask,
