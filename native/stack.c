@@ -133,9 +133,10 @@ static void *watch(void *ignored) {
   int32_t *wanted = header + WORD_STACK_WANTED;
   while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
     int32_t number = __atomic_exchange_n(wanted, 0, __ATOMIC_ACQ_REL);
-    if (number > 0) ask(number - 1);  // below 0: stack_stop
-    // Anything but 0 on the word: it returns at once. Not FUTEX_PRIVATE: the tool wakes us from another process.
-    else syscall(SYS_futex, wanted, FUTEX_WAIT, 0, NULL, NULL, 0);
+    if (number > 0) ask(number - 1);
+    // Below 0 it is stack_stop, which is not to be slept over: its word has just been taken. Anything but 0 on the word: the
+    // call returns at once. Not FUTEX_PRIVATE: the tool wakes us from another process.
+    else if (number == 0) syscall(SYS_futex, wanted, FUTEX_WAIT, 0, NULL, NULL, 0);
   }
   return ignored;
 }
