@@ -249,10 +249,10 @@ describe('what only the native boundaries see', {
           }
           return last;
         };
-        const first = await lookWhile(get(port, '/burn?ms=1200'));
+        const first = await lookWhile(get(port, '/burn?ms=2500'));
         assert.match(first!.missing!, /started without --stack/);
         await get(port, '/fast');
-        const second = await lookWhile(get(port, '/burn?ms=1200'));
+        const second = await lookWhile(get(port, '/burn?ms=2500'));
         assert.ok(
           second!.frames.some((frame) => frame.startsWith('burnFor (')),
           JSON.stringify(second),
