@@ -14,7 +14,7 @@ import {
   H_F64_SESSION_NAMESPACE,
   H_F64_SESSION_START,
 } from '../core/outside.ts';
-import { ownIdentity, startTicksOf } from '../node/identity.ts';
+import { ownIdentity, runsStill } from '../node/identity.ts';
 import type { Identity } from '../node/identity.ts';
 import { isLockFile, removeStaleLock } from './attach/lock.ts';
 import {
@@ -59,9 +59,7 @@ export function isRunning({ pid, startTicks, namespace }: Identity): boolean {
   // In another namespace the number means another process: from here nobody can tell, so it is left alone.
   if (namespace !== 0 && own !== 0 && namespace !== own) return true;
   if (!isAlive(pid)) return false;
-  if (startTicks === 0) return true;
-  const found = startTicksOf(pid);
-  return found === 0 || found === startTicks;
+  return startTicks === 0 || runsStill(pid, startTicks);
 }
 
 export function ownersOf({ i32, f64 }: Words): Owners {

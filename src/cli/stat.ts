@@ -9,6 +9,7 @@ import { messageOf, prepareDirectory, regionDirectory } from './directory.ts';
 import { documentOf, imbalances } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
+import type { IntervalOptions } from './interval.ts';
 import { SESSION_MARK, childEnv, exitStatus, launch, usesPermissionModel } from './launch.ts';
 import { osEvents } from './os-events.ts';
 import { othersOf } from './os-rows.ts';
@@ -55,7 +56,7 @@ export async function stat(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: StatArguments, output: Output): Promise<number> {
-  const { command, asked, by, explicitEvents } = options;
+  const { command, asked, by } = options;
   const { events } = asked;
   const directory = prepared();
   const session = new RegionSession({
@@ -84,17 +85,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
     onProcess: (pid, isHeld) => system.begin(pid, command[0]!, isHeld),
   });
   system.follow(child.before);
-  const collector = session.intervalCollector;
-  const intervals =
-    collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system, startNs });
-  const stop = watch(
-    session,
-    () => {
-      const block = intervals!.next(nowNs() - startNs, output.style);
-      if (!options.json) writeOut(output, block);
-    },
-    options.intervalMs,
-  );
+  const { intervals, stop } = follow(session, { options, output, system, startNs });
   const ended = await child.ended;
   stop();
   const elapsedNs = nowNs() - startNs;
@@ -150,7 +141,7 @@ function reportOf(options: StatArguments, run: Run): Report {
 }
 
 /** Those that were asked for by name, and of the others what some process counted. */
-function shownEvents(
+export function shownEvents(
   { events, optional }: AskedEvents,
   { processes }: Tally,
   { lines }: Others,
@@ -182,8 +173,32 @@ export function print(
   }
 }
 
+/** Who is followed, from when on, and where intervals are printed. */
+interface Following {
+  readonly options: StatArguments;
+  readonly output: Output;
+  readonly system: IntervalOptions['system'];
+  readonly startNs: number;
+}
+
+/** Polls the regions and prints what each interval added, until `stop`. */
+export function follow(
+  session: RegionSession,
+  { options, output, system, startNs }: Following,
+): { readonly intervals: Intervals | undefined; readonly stop: () => void } {
+  const { asked, by, explicitEvents, intervalMs, json } = options;
+  const collector = session.intervalCollector;
+  const intervals =
+    collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system, startNs });
+  const tick = (): void => {
+    const block = intervals!.next(nowNs() - startNs, output.style);
+    if (!json) writeOut(output, block);
+  };
+  return { intervals, stop: watch(session, tick, intervalMs) };
+}
+
 /** Polls the regions, and calls `tick` every `intervalMs`, until the returned function is called. */
-export function watch(session: RegionSession, tick: () => void, intervalMs: number | undefined): () => void {
+function watch(session: RegionSession, tick: () => void, intervalMs: number | undefined): () => void {
   let timer: NodeJS.Timeout;
   const poll = (): void => {
     const fullest = session.poll();

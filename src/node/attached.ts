@@ -108,15 +108,11 @@ class Attachment {
   /** Without the addon nobody can write into our memory: then it is the main thread's file that says it, or its absence. */
   #isAsked(): boolean {
     if (this.#isMapped) return Atomics.load(this.#counting.thread.words, H_CONTROL) === CONTROL_DETACH;
-    const word = new Int32Array(1);
     try {
-      const fd = fs.openSync(fileOf(this.#options), 'r');
-      fs.readSync(fd, word, 0, 4, H_CONTROL * 4);
-      fs.closeSync(fd);
+      return wordOf(fileOf(this.#options), H_CONTROL) === CONTROL_DETACH;
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ENOENT';
     }
-    return word[0] === CONTROL_DETACH;
   }
 
   #detach(): void {
@@ -139,14 +135,22 @@ function counterOf(session: number): string {
     : `taskperf ${session} counts it already`;
 }
 
+/** A word of a region's header. Throws what the system says. */
+function wordOf(file: string, index: number): number {
+  const word = new Int32Array(1);
+  const fd = fs.openSync(file, 'r');
+  try {
+    fs.readSync(fd, word, 0, word.byteLength, index * word.byteLength);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return word[0]!;
+}
+
 /** The tool that the region was made for. */
 function sessionOfFile(file: string): number | undefined {
-  const words = new Int32Array(H_SESSION + 1);
   try {
-    const fd = fs.openSync(file, 'r');
-    fs.readSync(fd, words, 0, words.byteLength, 0);
-    fs.closeSync(fd);
-    return words[H_SESSION];
+    return wordOf(file, H_SESSION);
   } catch {
     return undefined;
   }

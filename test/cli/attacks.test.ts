@@ -7,10 +7,9 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PrivateDirectory, prepareDirectory } from '#cli/directory.js';
-import { RegionSession } from '#cli/regions.js';
 import { TaskperfError } from '#core/errors.js';
 import { loadAddon } from '#node/addon.js';
-import { twoRoutes } from './fabricate.ts';
+import { sessionIn, twoRoutes } from './fabricate.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const base = fs.mkdtempSync(path.join(tmpdir(), 'taskperf-attacks-'));
@@ -90,13 +89,7 @@ test('a directory that is replaced while it is used: nothing is read or removed 
   const directory = fresh('replaced');
   const other = fresh('other');
   const victim = twoRoutes(PID, SESSION).save(path.join(other, String(PID)));
-  const session = new RegionSession({
-    directory,
-    session: SESSION,
-    events: [],
-    by: 'name',
-    intervals: false,
-  });
+  const session = sessionIn(directory, SESSION);
   fs.renameSync(directory, `${directory}.away`);
   fs.symlinkSync(other, directory);
   session.poll();
@@ -124,13 +117,7 @@ test('what is planted under the name of a region is not read, not waited for and
     if (!isPossible) continue;
     const directory = fresh(`plant ${what}`);
     plant(path.join(directory, String(PID)));
-    const session = new RegionSession({
-      directory,
-      session: SESSION,
-      events: [],
-      by: 'name',
-      intervals: false,
-    });
+    const session = sessionIn(directory, SESSION);
     assert.equal(session.finish().processes.length, 0, what);
   }
 });
@@ -141,13 +128,7 @@ test('a huge sparse file of impossible capacities costs nothing', () => {
   for (const word of [5, 6, 7, 8, 9]) region.i32[word] = 1 << 24;
   const file = region.save(path.join(directory, String(PID)));
   fs.truncateSync(file, 2 ** 42);
-  const session = new RegionSession({
-    directory,
-    session: SESSION,
-    events: [],
-    by: 'name',
-    intervals: false,
-  });
+  const session = sessionIn(directory, SESSION);
   assert.equal(session.finish().processes.length, 0);
   assert.match(session.notes.join(), /is damaged: its capacities are impossible/);
 });

@@ -1,5 +1,6 @@
 /** Regions made by hand, byte by byte from the layout: what the tool must be able to read, and what it must refuse. */
 import fs from 'node:fs';
+import { RegionSession } from '#cli/regions.js';
 import { TASK_CLOCK, TASK_SWITCHES } from '#core/events.js';
 import {
   DEFAULT_CAPACITIES,
@@ -165,4 +166,9 @@ export function twoRoutes(pid: number, session: number): Fabricated {
   region.loop(2_500_000);
   region.unattributed(7_000_000);
   return region;
+}
+
+/** A session of that directory that counts nothing beside the clocks, by name. */
+export function sessionIn(directory: string, session: number): RegionSession {
+  return new RegionSession({ directory, session, events: [], by: 'name', intervals: false });
 }

@@ -12,7 +12,7 @@ import { renderTable } from '#cli/table.js';
 import type { By } from '#cli/tally.js';
 import { EVENTS, TASK_CLOCK, TASK_SWITCHES } from '#core/events.js';
 import { H_ESTIMATED, H_LOST_NAMES, H_REASON, REASON_NO_ADDON, T_F64_LOOP } from '#core/layout.js';
-import { Fabricated, twoRoutes } from './fabricate.ts';
+import { Fabricated, sessionIn, twoRoutes } from './fabricate.ts';
 
 const directory = fs.mkdtempSync(path.join(tmpdir(), 'taskperf-table-'));
 after(() => fs.rmSync(directory, { recursive: true }));
@@ -203,13 +203,7 @@ test('a region that cannot be read is one sentence, and is removed', () => {
   const region = twoRoutes(PID, SESSION);
   const file = region.save(path.join(directory, String(PID)));
   fs.truncateSync(file, 5000);
-  const session = new RegionSession({
-    directory,
-    session: SESSION,
-    events: [],
-    by: 'name',
-    intervals: false,
-  });
+  const session = sessionIn(directory, SESSION);
   assert.equal(session.finish().processes.length, 0);
   assert.match(session.notes[0]!, /is truncated: 5000 of \d+ bytes/);
   assert.equal(fs.existsSync(file), false);
@@ -217,13 +211,7 @@ test('a region that cannot be read is one sentence, and is removed', () => {
 
 test('regions of another session are left alone', () => {
   const file = twoRoutes(PID, 99).save(path.join(directory, String(PID)));
-  const session = new RegionSession({
-    directory,
-    session: SESSION,
-    events: [],
-    by: 'name',
-    intervals: false,
-  });
+  const session = sessionIn(directory, SESSION);
   assert.equal(session.finish().processes.length, 0);
   assert.equal(fs.existsSync(file), true);
   fs.rmSync(file);
@@ -231,13 +219,7 @@ test('regions of another session are left alone', () => {
 
 test('why the bootstrap could not start is passed on', () => {
   fs.writeFileSync(path.join(directory, `${PID}.error`), 'no room for 1 bytes\nstack');
-  const session = new RegionSession({
-    directory,
-    session: SESSION,
-    events: [],
-    by: 'name',
-    intervals: false,
-  });
+  const session = sessionIn(directory, SESSION);
   session.finish();
   assert.deepEqual(session.notes, [`taskperf could not start in process ${PID}: no room for 1 bytes`]);
 });

@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attached, directory, start, taskperf } from './attach-run.js';
-import type { Program, ProgramOptions } from './attach-run.js';
+import { attached, directory, taskperf, withProgram } from './attach-run.js';
+import type { ProgramOptions } from './attach-run.js';
 import { listenersOf } from '#cli/attach/sockets.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -18,19 +18,6 @@ const fixture = (name: string): string => `test/fixtures/programs/${name}`;
 const plain = fixture('attach-plain.mjs');
 /** The longest wait for what takes a moment on an idle machine. */
 const SOON_MS = 60_000;
-
-async function withProgram(
-  words: readonly string[],
-  options: ProgramOptions,
-  use: (program: Program) => Promise<void>,
-): Promise<void> {
-  const program = await start(words, options);
-  try {
-    await use(program);
-  } finally {
-    await program.kill();
-  }
-}
 
 function portsOf(pid: number): number[] {
   return (listenersOf(pid) ?? []).map(({ port }) => port).sort((a, b) => a - b);

@@ -7,8 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { counted, directory, freePort, start, taskperf } from './attach-run.js';
-import type { Program, ProgramOptions } from './attach-run.js';
+import { counted, directory, freePort, taskperf, withProgram } from './attach-run.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
 
@@ -24,19 +23,6 @@ async function refusal(pid: number, before: readonly string[] = []): Promise<str
   assert.equal(code, 129, stderr);
   assert.match(stderr, /^taskperf: [^\n]+\n$/);
   return stderr;
-}
-
-async function withProgram(
-  words: readonly string[],
-  options: ProgramOptions,
-  use: (program: Program) => Promise<void>,
-): Promise<void> {
-  const program = await start(words, options);
-  try {
-    await use(program);
-  } finally {
-    await program.kill();
-  }
 }
 
 function isOpen(port: number): Promise<boolean> {

@@ -137,6 +137,20 @@ export async function attached(
   return JSON.parse(stderr) as Document;
 }
 
+/** Starts a program, and ends it whatever `use` comes to. */
+export async function withProgram(
+  words: readonly string[],
+  options: ProgramOptions,
+  use: (program: Program) => Promise<void>,
+): Promise<void> {
+  const program = await start(words, options);
+  try {
+    await use(program);
+  } finally {
+    await program.kill();
+  }
+}
+
 export function descriptorsOf(pid: number): string[] {
   const fds = fs.readdirSync(`/proc/${pid}/fd`);
   return fds.map((fd) => `${fd} ${fs.readlinkSync(`/proc/${pid}/fd/${fd}`)}`).sort();

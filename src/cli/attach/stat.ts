@@ -3,17 +3,15 @@ import { spawn } from 'node:child_process';
 import { loadAddon } from '../../node/addon.ts';
 import type { StatArguments } from '../arguments.ts';
 import { imbalances } from '../document.ts';
-import { Intervals } from '../interval.ts';
 import { LaunchError, exitStatus } from '../launch.ts';
 import { NO_OTHERS } from '../os-rows.ts';
 import type { Output } from '../output.ts';
 import { ownersOf } from '../owners.ts';
 import { RegionSession } from '../regions.ts';
 import { Stacks } from '../stacks.ts';
-import { isCounted } from '../report.ts';
 import type { Ending, Report } from '../report.ts';
 import type { Tally } from '../tally.ts';
-import { nowNs, print, watch, writeOut } from '../stat.ts';
+import { follow, nowNs, print, shownEvents } from '../stat.ts';
 import { attachOrRefuse, signalled } from './attach-to.ts';
 import type { Attached } from './attach-to.ts';
 import { nodeDescendants } from './target.ts';
@@ -38,18 +36,8 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     stacks: stack ? new Stacks(loadAddon()) : undefined,
   });
   const startNs = nowNs();
-  const collector = session.intervalCollector;
   const system = { processes: new Map(), ended: [] };
-  const intervals =
-    collector && new Intervals(session, collector, { ...asked, by, explicitEvents, system, startNs });
-  const stop = watch(
-    session,
-    () => {
-      const block = intervals!.next(nowNs() - startNs, output.style);
-      if (!options.json) writeOut(output, block);
-    },
-    options.intervalMs,
-  );
+  const { intervals, stop } = follow(session, { options, output, system, startNs });
   const status = await untilEnd(attached, stopped, options.command);
   const elapsedNs = nowNs() - startNs;
   const hasLeft = attached.hasLeft();
@@ -63,7 +51,7 @@ export async function statAttached(pid: number, options: StatArguments, output: 
     pid,
     ended,
     elapsedNs,
-    events: events.filter((event) => !asked.optional.has(event) || isCounted(event, tally.processes)),
+    events: shownEvents(asked, tally, NO_OTHERS),
     explicitEvents,
     metricGroups: options.metricGroups,
     hidden: asked.hidden,

@@ -106,13 +106,13 @@ export function viewOf(books: Books, sources: ViewSources): View {
   const looks = [...books.looks];
   const present = presentOf(looks);
   const rows = new Map<string, NameView>();
-  const total = rowOf('', 'total', undefined);
+  const total = emptyRow('', 'total', undefined);
   for (const { pid, snapshot } of looks) {
     for (const [name, of] of snapshot.names) {
       const key = keyOf(pid, name, sources.byProcess);
       let row = rows.get(key);
       if (row === undefined) {
-        row = rowOf(key, printable(name), sources.byProcess ? pid : undefined);
+        row = emptyRow(key, printable(name), sources.byProcess ? pid : undefined);
         const [inWindow, inAll] = [sources.windowSpreads.get(key), sources.allSpreads.get(key)];
         row.windowSpread = frozenSpread(inWindow);
         row.allSpread = frozenSpread(inAll);
@@ -161,7 +161,8 @@ function frozenSpread(group: Group | undefined): (event: number) => Spread | und
   return (event) => known.get(event);
 }
 
-function rowOf(key: string, name: string, pid: number | undefined): NameView {
+/** A name of which nothing is known yet. */
+export function emptyRow(key: string, name: string, pid: number | undefined): NameView {
   return {
     key,
     pid,

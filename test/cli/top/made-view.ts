@@ -1,26 +1,10 @@
 /** Views made by hand: what pages and sorting are tested on. */
 import { TASK_CLOCK } from '#core/events.js';
-import { EVENT_LINES } from '#core/layout.js';
+import { emptyRow } from '#cli/top/view.js';
 import type { NameView, ThreadView, View } from '#cli/top/view.js';
 
 export function nameView(name: string, given: Partial<NameView> = {}): NameView {
-  return {
-    key: name,
-    pid: undefined,
-    name,
-    live: 0,
-    exits: 0,
-    values: new Float64Array(EVENT_LINES),
-    exited: new Float64Array(EVENT_LINES),
-    windowExits: 0,
-    windowCpuNs: 0,
-    windowWaitNs: 0,
-    windowBehind: [],
-    allBehind: [],
-    windowSpread: () => undefined,
-    allSpread: () => undefined,
-    ...given,
-  };
+  return { ...emptyRow(name, name, undefined), ...given };
 }
 
 export function threadView(given: Partial<ThreadView> = {}): ThreadView {
