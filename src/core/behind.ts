@@ -5,9 +5,9 @@
  *     1280       slices     the last 32 stretches of 1 ms and more in which one task (or none, or the loop) had the thread
  *     2752       pairs      name that waited, name it waited behind -> ns, count
  *
- * Whatever accounts the thread's time (native/boundary.c; js-blockages.ts without the addon) keeps the slices. A task that
- * is switched in looks for those that it may have waited for; until there are any B_WATCH is 0, and a switch looks no
- * further. It has waited
+ * Whatever accounts the thread's time (native/boundary.c; js-blockages.ts without the addon) keeps the slices. When a
+ * task is switched in those are looked for that it may have waited for; until there are any B_WATCH is 0, and a switch
+ * looks no further. It has waited
  *
  *  - for sure while it was ready (what `wait` counts): since the loop woke, or since it ran last (`ns`);
  *  - perhaps before that, because the loop sees an event only when it looks: all of a slice after which the loop has not
@@ -99,19 +99,28 @@ export function waitPairsOf({ i32, f64 }: SlotCopy): WaitPair[] {
 }
 
 /**
- * The task is given the thread at `now`, and has been ready since `ready`: notes behind whom it waited. Called when B_WATCH
- * is set, before the switch is noted. In a loop that never sleeps that is always: a task that has run since the last slice
- * returns at once, a new one pays for it once.
+ * May the task, which is given the thread now, have waited behind somebody? Asked when B_WATCH is set: in a loop that never
+ * sleeps always. A task that has run since the last slice has not; a new one is told from it by its start. The answer is
+ * charged to the task, so it is a few loads, whatever the slices are.
+ */
+export function mayHaveWaited(s: CpuState, task: TaskHandle): boolean {
+  const { f64, i32 } = s;
+  if (task === s.root) return false; // code of no task
+  const left = f64[s.taskLeftAt + (task << 3)]!;
+  // One that another task has just started did not wait. One that an event began did, before there was a task.
+  if (left === f64[s.taskStartAt + (task << 3)]) return i32[s.taskParentAt + (task << 4)] === s.root;
+  return left < f64[sliceAt(s, i32[s.watchAt + B_SLICES]! - 1) + L_F64_END]!;
+}
+
+/**
+ * The task is given the thread at `now`, and has been ready since `ready`: notes behind whom it waited. Called when
+ * `mayHaveWaited`, before the switch is noted.
  */
 export function noteWait(s: CpuState, task: TaskHandle, ready: number, now: number): void {
   const { f64, i32, behindAt } = s;
-  if (task === s.root) return; // code of no task
   const left = f64[s.taskLeftAt + (task << 3)]!;
-  const end = i32[(behindAt << 1) + B_SLICES]!;
+  const end = i32[s.watchAt + B_SLICES]!;
   const isNew = left === f64[s.taskStartAt + (task << 3)];
-  if (!isNew && left >= f64[sliceAt(s, end - 1) + L_F64_END]!) return;
-  // One that another task has just started did not wait. One that an event began did, before there was a task.
-  if (isNew && i32[s.taskParentAt + (task << 4)] !== s.root) return;
   const from = f64[behindAt + B_F64_FROM]!;
   const sureFrom = isNew ? f64[s.slotF64 + T_F64_NATIVE + NATIVE_WOKE]! : ready;
   const mayBeFrom = isNew ? from : Math.max(left, from);

@@ -4,14 +4,15 @@
  * - same owner: nothing is done;
  * - nothing to tell apart: neither task is counted (S20), or both contexts are clones of one parent and only the
  *   family's sum is asked for: the tasks exchange their contexts (lazy switch) and no reading is taken;
- * - else one reading, which ends the outgoing task's slice and begins the incoming one's.
+ * - else one reading, which ends the outgoing task's slice and begins the incoming one's. (Two where the incoming one
+ *   may have waited behind somebody: `lookBack`.)
  *
  * Counters with inherit_stat (values follow the task) and wait counters always take the third way. If they are clones
  * and some hold slots of the PMU, the contexts are exchanged there, too, and then the values, as in the kernel: that
  * spares programming the PMU again. Without slots there is nothing to program, and nothing is exchanged.
  */
 import { assert } from './assert.ts';
-import { noteWait } from './behind.ts';
+import { mayHaveWaited, noteWait } from './behind.ts';
 import { charge } from './charge.ts';
 import { areEquivalent, contextWordOf } from './context.ts';
 import { STAT, counterWordOf, exchangeCounts, packedOf } from './counter.ts';
@@ -34,9 +35,11 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   if ((active === 0 || i32[s.contextStatAt + (active << 4)] === 0) && switchLazily(s, task, next)) return;
 
   i32[s.seqAt]!++; // odd: readers on other threads wait for the whole set
-  const now = charge(s);
+  let now = charge(s);
   if (s.owner > 0) f64[s.taskLeftAt + (s.owner << 3)] = now;
-  endWait(s, task, now);
+  const ready = readyAt(s, task);
+  if (i32[s.watchAt] !== 0 && mayHaveWaited(s, task)) now = lookBack(s, task, ready);
+  s.delta[WAITED] = Math.max(0, now - ready);
   s.delta[SWITCHES] = 1;
   const context = next > 0 ? next : 0;
   if (s.isWatchful) enter(s, task, context);
@@ -51,12 +54,22 @@ export function switchTo(s: CpuState, task: TaskHandle): void {
   if (s.overflowed) deliver(s);
 }
 
-/** The task has been ready until now. */
-function endWait(s: CpuState, task: TaskHandle, now: number): void {
+/** ns: since when the task has been ready. */
+function readyAt(s: CpuState, task: TaskHandle): number {
   const left = s.f64[s.taskLeftAt + (task << 3)]!;
-  const ready = left > s.readySince ? left : s.readySince;
-  s.delta[WAITED] = now > ready ? now - ready : 0;
-  if (s.i32[s.watchAt] !== 0) noteWait(s, task, ready, now);
+  return left > s.readySince ? left : s.readySince;
+}
+
+/**
+ * Notes behind whom the task has waited since it was ready. How long that takes depends on what others did, so it must not
+ * be in the task's counts, nor in those of the one before: it costs a second reading, and is nobody's. Returns the clock.
+ */
+function lookBack(s: CpuState, task: TaskHandle, ready: number): number {
+  activate(s, 0);
+  s.owner = 0;
+  s.bucketAt = s.unattributedAt;
+  noteWait(s, task, ready, s.now);
+  return charge(s);
 }
 
 /** The thread's time from now on is late work of a task called `name`, charged to `task`, an ancestor of it. */

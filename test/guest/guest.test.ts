@@ -21,13 +21,9 @@ const SHORT = { name: 'known', rounds: 5_000_000, exitStatus: 7 };
 const SHORT_ROUNDS = 10_000;
 const RESYNC_INSTRUCTIONS_MAX = 150;
 const RESYNC_EVERY_NS = 2_000_000;
+/** To book the four counters of the task before. A task that waited for a long loop is not charged with that (core/switch.ts). */
+const BOOKING_INSTRUCTIONS_MAX = 900;
 const USAGE_STATUS = 129;
-
-/**
- * Not true since a switch looks for whom a task has waited behind and notes who is given the thread: in the emulated machine its
- * cost is no longer one number. To be taken up: what varies, and whether that can be left out of what a task is charged.
- */
-const VARIES = { todo: 'the cost of a switch varies since waits are looked for' };
 
 describe('in a guest', { skip: skipGuest }, () => {
   describe('with six registers and a cycle counter', () => aboutRegisters(new LeftBehind('with-pmu')));
@@ -65,12 +61,12 @@ function aboutRegisters(guest: LeftBehind): void {
 function aboutTasks(document: Document, names: { instructions: string; cycles: string }): void {
   const kinds = kindsOf(document, names.instructions);
 
-  test('what it takes to run and switch a task is mostly the same', VARIES, () => {
+  test('what it takes to run and switch a task is mostly the same', () => {
     for (const [kind, empty] of twinsByKind(kinds))
       assert.ok(mostFrequent(empty).count >= empty.length / 4, `${kind}: ${empty.join(' ')}`);
   });
 
-  test('a loop adds its own instructions to its task', VARIES, () => {
+  test('a loop adds its own instructions to its task', () => {
     for (const { name, rounds, expected, beyondTwin } of kinds) {
       if (rounds > SHORT_ROUNDS) continue;
       const { value, count } = mostFrequent(beyondTwin);
@@ -79,11 +75,14 @@ function aboutTasks(document: Document, names: { instructions: string; cycles: s
     }
   });
 
-  test('what a long loop adds beside is readings of the clock', VARIES, () => {
+  test('what a long loop adds beside is readings of the clock, less a booking', () => {
     for (const { name, awaits, expected, beyondTwin } of kinds) {
       const beside = median(beyondTwin) - expected;
       const most = RESYNC_INSTRUCTIONS_MAX * (1 + awaits + expected / RESYNC_EVERY_NS);
-      assert.ok(Math.abs(beside) <= most, `${name}: ${beside} instructions beside the loops' ${expected}`);
+      assert.ok(
+        beside >= -BOOKING_INSTRUCTIONS_MAX - most && beside <= most,
+        `${name}: ${beside} instructions beside the loops' ${expected}`,
+      );
     }
   });
 
@@ -160,7 +159,7 @@ function aboutAbsence(guest: LeftBehind): void {
     ['absent', 'where there is no PMU'],
     ['missing', 'on a kernel without perf_event_open'],
   ] as const)
-    test(`hardware events are not supported ${where}, and all else works`, VARIES, () => {
+    test(`hardware events are not supported ${where}, and all else works`, () => {
       const document = ended(guest, run);
       for (const name of ['instructions', 'cycles']) {
         const { supported, reason } = stateOf(document, name);
@@ -170,9 +169,8 @@ function aboutAbsence(guest: LeftBehind): void {
       assertTaskClock(document);
     });
 
-  test('nobody counts all else where perf_event_paranoid is 3', VARIES, () =>
-    assertTaskClock(ended(guest, 'nobody')),
-  );
+  test('nobody counts all else where perf_event_paranoid is 3', () =>
+    assertTaskClock(ended(guest, 'nobody')));
 
   for (const [run, who] of [
     ['nobody-asks', 'nobody, where perf_event_paranoid is 3,'],

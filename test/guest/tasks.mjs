@@ -13,7 +13,7 @@ const WAYS = {
 const AWAITS = [1, 3, 10];
 const ROUNDS = [1, 100, 10_000, 300_000];
 const WARM_BATCHES = 200;
-const REPEATS = 10;
+const REPEATS = 20;
 
 async function work(wait, awaits, rounds) {
   for (let i = 0; i < awaits; i++) {
