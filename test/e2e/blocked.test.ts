@@ -51,7 +51,7 @@ function assertStack(stack: Section['stack'], name: string): void {
 }
 
 /** Each on a connection of its own, so that none waits for the answer to another. */
-function get(port: number, path: string): Promise<string> {
+function get(port: number, path: string, onSent: () => void = () => {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = http.get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
       let body = '';
@@ -59,6 +59,7 @@ function get(port: number, path: string): Promise<string> {
       response.on('end', () => resolve(body));
     });
     request.on('error', reject);
+    request.on('finish', onSent);
   });
 }
 
@@ -84,14 +85,21 @@ function blockageBy(document: BlockedDocument, name: string): Blockage {
 
 test('the longest blockages: when, how long, by whom, computing or parked, and who waited', async () => {
   const document = await run({}, async (port) => {
-    for (const path of ['/fast', '/burn?ms=1']) assert.equal(await get(port, path), 'ok');
-    const burning = get(port, '/burn?ms=400');
+    for (const target of ['/fast', '/burn?ms=1']) assert.equal(await get(port, target), 'ok');
+    // Until the others have been sent, however long that takes.
+    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-blocked-')), 'sent');
+    const burning = get(port, `/burn?ms=400&until=${file}`);
     await delay(100);
-    const behind = Array.from({ length: 10 }, () => get(port, '/fast'));
+    const behind: Promise<string>[] = [];
+    await Promise.all(
+      Array.from({ length: 10 }, () => new Promise<void>((sent) => behind.push(get(port, '/fast', sent)))),
+    );
+    fs.writeFileSync(file, '');
     assert.deepEqual(
       await Promise.all([burning, ...behind]),
       Array.from({ length: 11 }, () => 'ok'),
     );
+    fs.rmSync(path.dirname(file), { recursive: true });
     await get(port, '/park?ms=300');
     await get(port, '/exec?ms=200');
   });
