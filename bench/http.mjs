@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COUNTING, countedRequests, countedVariants } from './http/taskperf.mjs';
 import { installPeers } from './http/peers.mjs';
-import { nodeBinaries, root, save, spread, twoCores } from './machine.mjs';
+import { nodeBinaries, pinned, root, save, spread, twoCores } from './machine.mjs';
 import { start } from './process.mjs';
 
 const CONNECTIONS = 10;
