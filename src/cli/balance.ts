@@ -42,7 +42,7 @@ export function settle({ total, unattributed, late, loop, idle }: ThreadBooks, i
 }
 
 /** Parts of a row may be below 0 (a job's cost moves from thread to thread), the whole of an ended process is not. */
-export function checkRows(rows: Iterable<Row>, damage: Damage): void {
+export function checkRows(rows: Iterable<Pick<Row, 'exited' | 'values'>>, damage: Damage): void {
   for (const { exited, values } of rows) {
     for (const sums of [exited, values]) {
       dropFractions(sums);

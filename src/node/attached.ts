@@ -27,6 +27,8 @@ export interface AttachmentOptions extends CountingOptions {
 
 /** How soon the tool's word is followed: it waits for that. */
 const LOOK_MS = 250;
+/** From when on blockages are the program's: the inspector is closed long before (attach-expression.ts). */
+const SETTLED_MS = 100;
 /** A worker held to less has no room for us. */
 const HEAP_MB_MIN = 64;
 
@@ -67,7 +69,9 @@ class Attachment {
     // What we do now is not the program's blockage. (The words are the whole process's: a worker finds them set.)
     this.#counting = startCounting({ ...options, blockedMs: isMainThread ? 0 : options.blockedMs });
     const { words } = this.#counting.thread;
-    setImmediate(() => (words[H_BLOCKED_MS] = options.blockedMs));
+    // So is what closes the inspector, which parks the thread until the inspector's own has ended.
+    const begin = (): unknown => setImmediate(() => (words[H_BLOCKED_MS] = options.blockedMs));
+    setTimeout(begin, SETTLED_MS).unref();
     const undo = [this.#counting.stop];
     try {
       this.#unfollow = followFastify();

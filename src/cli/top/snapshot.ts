@@ -27,6 +27,7 @@ import {
   T_F64_UNATTRIBUTED,
   T_STATE,
 } from '../../core/layout.ts';
+import { checkRows } from '../balance.ts';
 import { visitLiveTasks } from '../live.ts';
 import { threadName } from '../reader.ts';
 import type { RegionReader, Words } from '../reader.ts';
@@ -140,6 +141,8 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
       for (let event = 0; event < EVENT_LINES; event++) values[event]! += task.values[event]!;
     });
   }
+  if (reader.isFinal) checkRows(names.values(), reader.damage);
+  else for (const { exited, values } of names.values()) [exited, values].forEach(atLeastNothing);
   const tasksCpuNs = addUnbooked({ threads, names, running, atNs });
   return {
     atNs,
@@ -156,6 +159,11 @@ export function takeSnapshot(reader: RegionReader, atNs: number, running: Runnin
     names,
     waits,
   };
+}
+
+/** What has moved from one thread's books to another's while they were read may be missing from both. */
+function atLeastNothing(sums: Float64Array): void {
+  for (let event = 0; event < EVENT_LINES; event++) sums[event] = Math.max(0, sums[event]!);
 }
 
 interface Unbooked {
