@@ -1,5 +1,5 @@
 // CPU per request of a server that taskperf was attached to and has let go, over what it was before:
-// `npm run bench -- detach`.
+// `npm run bench -- detach`, with ten awaits a request; `-- detach --route /work` with 1 ms of work in between.
 //
 // One pair is two fresh servers on one core, both warmed up. CPU per request is measured of both in blocks that take turns,
 // then taskperf is attached to one of them, both serve, it is let go, and both are measured again. The result of the pair
@@ -13,23 +13,26 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { nodeBinaries, root, save, spread, twoCores } from './machine.mjs';
-import { start } from './process.mjs';
+import { calibratedWork, start } from './process.mjs';
 
-const ROUTE = '/awaits/42';
 const CONNECTIONS = 10;
 const BLOCKS = 6;
-const WARM_UP = 40_000;
-/** While taskperf is attached, and between its end and the second measurement: for the compilers. */
-const BETWEEN = 24_000;
+/** Requests. `between`: while taskperf is attached, and between its end and the second measurement: for the compilers. */
+const ROUTES = {
+  '/awaits': { warmUp: 40_000, between: 24_000, measured: 150_000 },
+  '/work': { warmUp: 600, between: 600, measured: 1_500 },
+};
 
 const { values: options } = parseArgs({
   options: {
     node: { type: 'string', multiple: true },
     pairs: { type: 'string', default: '15' },
-    requests: { type: 'string', default: '18000' },
+    route: { type: 'string', default: '/awaits' },
     'no-save': { type: 'boolean', default: false },
   },
 });
+const counts = ROUTES[options.route];
+if (counts === undefined) throw new Error(`--route is one of ${Object.keys(ROUTES).join(', ')}`);
 const cores = twoCores();
 const scratch = mkdtempSync(join(tmpdir(), 'taskperf-detach-'));
 const here = (name) => join(root, 'bench', 'http', name);
@@ -45,8 +48,9 @@ try {
 
 async function measureNode(node, load) {
   const pairs = [];
+  const work = await calibratedWork(node, { core: cores.target, cwd: scratch });
   const began = Date.now();
-  for (let i = 0; i < Number(options.pairs); i++) pairs.push(await measurePair(node, load));
+  for (let i = 0; i < Number(options.pairs); i++) pairs.push(await measurePair(node, load, work));
   const result = {
     node: node.version,
     pairs: pairs.length,
@@ -60,23 +64,24 @@ async function measureNode(node, load) {
     `${node.version}, ${pairs.length} pairs, ${result.seconds} s: ${result.before.median.toFixed(1)} µs/request before; ` +
       `after attaching and detaching × ${median.toFixed(4)}  [${q1.toFixed(4)} … ${q3.toFixed(4)}]`,
   );
-  if (!options['no-save']) save(`detach-${node.major}`, result);
+  if (!options['no-save']) save(`detach${options.route.replace('/', '-')}-${node.major}`, result);
 }
 
-async function measurePair(node, load) {
+async function measurePair(node, load, work) {
   const servers = [];
   for (let i = 0; i < 2; i++) {
     const server = await start(node.path, { cwd: scratch, core: cores.target, file: here('server.cjs') });
     servers.push(Object.assign(server, { port: server.first }));
+    await server.ask({ command: 'work', count: work });
   }
   const [attached, plain] = servers;
   try {
-    for (const server of servers) await send(load, server, WARM_UP);
+    for (const server of servers) await send(load, server, counts.warmUp);
     const before = await measure(load, servers);
     const detach = await attach(attached.pid);
-    for (const server of servers) await send(load, server, BETWEEN);
+    for (const server of servers) await send(load, server, counts.between);
     await detach();
-    for (const server of servers) await send(load, server, BETWEEN);
+    for (const server of servers) await send(load, server, counts.between);
     const after = await measure(load, servers);
     const change = (server) => after.get(server) / before.get(server);
     return { before: before.get(attached), ratio: change(attached) / change(plain) };
@@ -91,7 +96,7 @@ async function measurePair(node, load) {
 
 /** CPU µs per request of each, in blocks there and back again. */
 async function measure(load, servers) {
-  const requests = Math.ceil(Number(options.requests) / BLOCKS);
+  const requests = Math.ceil(counts.measured / BLOCKS);
   const costs = new Map(servers.map((server) => [server, 0]));
   for (let i = 0; i < BLOCKS; i++) {
     for (const server of i % 2 === 0 ? servers : servers.toReversed()) {
@@ -105,7 +110,7 @@ async function measure(load, servers) {
 }
 
 async function send(load, { port }, requests) {
-  await load.ask({ command: 'load', port, path: ROUTE, connections: CONNECTIONS, requests });
+  await load.ask({ command: 'load', port, path: `${options.route}/42`, connections: CONNECTIONS, requests });
 }
 
 /** Settles when the process is being counted, with the function that ends that and proves that it counted. */
@@ -130,7 +135,7 @@ async function attach(pid) {
     tool.kill('SIGINT');
     await closed;
     const counted = JSON.parse(said).tasks.reduce((sum, { count }) => sum + count, 0);
-    if (counted < BETWEEN)
+    if (counted < counts.between)
       throw new Error(`only ${counted} requests were counted: nothing would be measured`);
   };
 }

@@ -14,10 +14,9 @@ import { parseArgs } from 'node:util';
 import { COUNTING, countedRequests, countedVariants } from './http/taskperf.mjs';
 import { installPeers } from './http/peers.mjs';
 import { nodeBinaries, pinned, root, save, spread, twoCores } from './machine.mjs';
-import { start } from './process.mjs';
+import { calibratedWork, start } from './process.mjs';
 
 const CONNECTIONS = 10;
-const WORK_MICROSECONDS = 1000;
 const BLOCKS = 6;
 /**
  * Requests per round and variant. The first 20,000 cost up to three times as much as later ones, with taskperf and without:
@@ -78,7 +77,7 @@ async function main() {
 
 async function measureNode({ node, variants, load }) {
   const pairs = Number(options.pairs);
-  const work = await calibratedWork(node);
+  const work = await calibratedWork(node, { core: cores.target, cwd: scratch });
   const samples = {};
   const began = Date.now();
   for (let round = 0; round < pairs; round++) {
@@ -92,14 +91,6 @@ async function measureNode({ node, variants, load }) {
   const result = { node: node.version, pairs, seconds, routes: summarise(samples, variants) };
   print(result);
   if (!options['no-save']) save(`${options.as}-${node.major}`, result);
-}
-
-/** Steps of arithmetic that make the route's work, found once per Node and then the same for every variant. */
-async function calibratedWork(node) {
-  const server = await start(node.path, { cwd: scratch, core: cores.target, file: here('server.cjs') });
-  const count = await server.ask({ command: 'calibrate', microseconds: WORK_MICROSECONDS });
-  server.stop();
-  return count;
 }
 
 /** { route: { variant: CPU µs per request } } */

@@ -1,7 +1,10 @@
 // A process that a benchmark starts on one core and talks to.
 import { fork } from 'node:child_process';
-import { basename } from 'node:path';
-import { pinned } from './machine.mjs';
+import { basename, join } from 'node:path';
+import { pinned, root } from './machine.mjs';
+
+/** Of arithmetic in a request of the route /work. */
+const WORK_MICROSECONDS = 1000;
 
 /** A process on one core that answers one message at a time; its first message is what it says when it is ready. */
 export async function start(nodePath, { core, file, env = {}, cwd }) {
@@ -23,4 +26,12 @@ export async function start(nodePath, { core, file, env = {}, cwd }) {
     return answer();
   };
   return { pid: child.pid, first, ask, stopped, stop: () => child.connected && child.disconnect() };
+}
+
+/** Steps of arithmetic that make the work of http/server.cjs, found once per Node and then the same for every server. */
+export async function calibratedWork(node, place) {
+  const server = await start(node.path, { ...place, file: join(root, 'bench', 'http', 'server.cjs') });
+  const count = await server.ask({ command: 'calibrate', microseconds: WORK_MICROSECONDS });
+  server.stop();
+  return count;
 }
