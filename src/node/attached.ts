@@ -58,6 +58,7 @@ class Attachment {
   readonly #counting: Counting;
   readonly #workers: WorkerWatch;
   readonly #timer: NodeJS.Timeout;
+  readonly #settling: NodeJS.Timeout;
   readonly #tool: Identity;
   readonly #unfollow: () => void;
   readonly #isMapped = loadAddon() !== null;
@@ -69,9 +70,6 @@ class Attachment {
     // What we do now is not the program's blockage. (The words are the whole process's: a worker finds them set.)
     this.#counting = startCounting({ ...options, blockedMs: isMainThread ? 0 : options.blockedMs });
     const { words } = this.#counting.thread;
-    // So is what closes the inspector, which parks the thread until the inspector's own has ended.
-    const begin = (): unknown => setImmediate(() => (words[H_BLOCKED_MS] = options.blockedMs));
-    setTimeout(begin, SETTLED_MS).unref();
     const undo = [this.#counting.stop];
     try {
       this.#unfollow = followFastify();
@@ -81,6 +79,11 @@ class Attachment {
       for (const stop of undo) stop();
       throw error;
     }
+    // So is what closes the inspector, which parks the thread until the inspector's own has ended.
+    const begin = (): void => {
+      if (!this.#isOver) words[H_BLOCKED_MS] = options.blockedMs;
+    };
+    this.#settling = setTimeout(() => setImmediate(begin), SETTLED_MS).unref();
     if (isMainThread) Atomics.store(words, H_ATTACHED, 1);
     this.#timer = setInterval(() => {
       try {
@@ -122,6 +125,7 @@ class Attachment {
   #detach(): void {
     this.#isOver = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#settling);
     this.#workers.stop();
     this.#unfollow();
     this.#counting.stop();
