@@ -59,6 +59,10 @@ export function checkedLayout(file: string, words: Int32Array, bytes: number): L
   if (layout === undefined || layout.bytes > BYTES_MAX)
     throw new TaskperfError('EINVAL', `${path} is damaged: its capacities are impossible; delete it`, file);
   if (bytes < layout.bytes) throw truncated(file, bytes, layout.bytes);
+  if (bytes > layout.bytes) {
+    const sizes = `it has ${bytes} bytes, and room for ${layout.bytes} in its header`;
+    throw new TaskperfError('EINVAL', `${path} is damaged: ${sizes}; delete it`, file);
+  }
   return layout;
 }
 

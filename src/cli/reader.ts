@@ -172,10 +172,7 @@ export class RegionReader {
   /** Slots that a word of the header says are in use. */
   used(word: number, capacity: number, what: string): number {
     const count = this.header.i32[word]!;
-    if (count < 0)
-      return this.damage.index(count, { from: 0, to: capacity, fallback: 0 }, `the number of ${what}`);
-    // The core adds first and looks then: where it is full, the word may be above the capacity.
-    return Math.min(count, capacity);
+    return this.damage.index(count, { from: 0, to: capacity, fallback: 0 }, `the number of ${what}`);
   }
 
   /** A consistent copy of a thread slot, its amounts checked; undefined when nobody has used it. */

@@ -69,6 +69,7 @@ function lookBack(s: CpuState, task: TaskHandle, ready: number): number {
   s.owner = 0;
   s.bucketAt = s.unattributedAt;
   noteWait(s, task, ready, s.now);
+  s.f64[s.sinceAt] = s.now; // or the reading would lengthen the slice of the task before
   return charge(s);
 }
 

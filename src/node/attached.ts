@@ -67,8 +67,9 @@ class Attachment {
   constructor(options: AttachmentOptions) {
     this.#options = options;
     this.#tool = decodeIdentity(options.session, options.sessionStart);
-    // What we do now is not the program's blockage. (The words are the whole process's: a worker finds them set.)
-    this.#counting = startCounting({ ...options, blockedMs: isMainThread ? 0 : options.blockedMs });
+    // What we do now is not the program's blockage.
+    const { blockedMs, ...counted } = options;
+    this.#counting = startCounting(counted);
     const { words } = this.#counting.thread;
     const undo = [this.#counting.stop];
     try {
@@ -81,7 +82,7 @@ class Attachment {
     }
     // So is what closes the inspector, which parks the thread until the inspector's own has ended.
     const begin = (): void => {
-      if (!this.#isOver) words[H_BLOCKED_MS] = options.blockedMs;
+      if (!this.#isOver) words[H_BLOCKED_MS] = blockedMs;
     };
     this.#settling = setTimeout(() => setImmediate(begin), SETTLED_MS).unref();
     if (isMainThread) Atomics.store(words, H_ATTACHED, 1);

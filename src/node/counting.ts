@@ -28,6 +28,9 @@ export interface CountingOptions {
   readonly hasStacks: boolean;
 }
 
+/** Without `blockedMs` the word of the process stays as it is. */
+export type StartOptions = Omit<CountingOptions, 'blockedMs'> & Partial<Pick<CountingOptions, 'blockedMs'>>;
+
 export interface Counting {
   readonly thread: Thread;
   /** Requests are no tasks any more, and nothing is called at the process's end: the first step of letting go. */
@@ -35,7 +38,7 @@ export interface Counting {
 }
 
 /** The events are opened on the thread's root task, and inherited by every request. */
-export function startCounting(options: CountingOptions): Counting {
+export function startCounting(options: StartOptions): Counting {
   const { events, directory, session, sessionStart, owner } = options;
   const name = isMainThread ? 'main' : `worker ${threadId}`;
   const thread = attachThread({
@@ -46,7 +49,7 @@ export function startCounting(options: CountingOptions): Counting {
     ...(owner === undefined ? {} : { owner }),
     name,
   });
-  thread.words[H_BLOCKED_MS] = options.blockedMs;
+  if (options.blockedMs !== undefined) thread.words[H_BLOCKED_MS] = options.blockedMs;
   thread.watchStacks(options.hasStacks);
   const groups = parseEvents(events);
   thread.sources.open(groups);

@@ -20,10 +20,14 @@ import {
   PAIR_RECORDS,
   SLICE_BYTES,
   SWITCH_RECORDS,
+  TASK_CLOCK,
   THREAD_BYTES,
   T_BYTE_BEHIND,
   T_CHARGING,
+  T_F64_LATE,
   T_F64_NATIVE,
+  T_F64_TASKS,
+  T_F64_UNATTRIBUTED,
   WHO_LATE,
   WHO_LOOP,
   WHO_NOBODY,
@@ -38,7 +42,8 @@ import {
   waitPairsOf,
 } from '#core/index.js';
 import type { Region, SlotCopy } from '#core/index.js';
-import { makeWorld, run } from './world.ts';
+import { HARDWARE, rateOf } from './hand-pmu.ts';
+import { SMALL, assertBooks, makeWorld, run } from './world.ts';
 
 const MS = 1e6;
 
@@ -177,6 +182,54 @@ test('a task that was ready while another had the thread waited behind it', () =
   run({ cpu, pmu }, blocker, 1000);
   run({ cpu, pmu }, waiting, 1000);
   assert.equal(waitPairsOf(slot)[0]!.count, 1, 'neither behind itself, nor twice behind one slice');
+});
+
+test('what looking back takes is nobody’s: not of whoever had the thread, and not of the one that waited', () => {
+  const READING = 7;
+  for (const before of ['a task', 'late work', 'a task of a thread that is counted', 'a task with slots']) {
+    const world = makeWorld(SMALL, before.endsWith('slots') ? 2 : 0);
+    const { region, cpu, pmu } = world;
+    const event = before.endsWith('slots') ? HARDWARE[0]! : TASK_CLOCK;
+    const slot = slotOf(region);
+    const report = internName(region, 'POST /report');
+    const waiting = cpu.fork(cpu.root, internName(region, 'GET /fast'));
+    const blocker = cpu.fork(cpu.root, report);
+    const counters = [waiting, blocker].map((task) => cpu.openCounter({ event, task }));
+    counters.push(cpu.openCounter({ event: LATE, task: cpu.root }));
+    if (before.endsWith('counted')) cpu.openCounter({ event: TASK_CLOCK, thread: true });
+    run(world, waiting, 1000);
+    run(world, blocker, 50 * MS);
+    const begin = newestSwitch(slot)!.sinceNs!;
+    const isLate = before === 'late work';
+    if (isLate) cpu.exit(blocker);
+    keepSlice(slot, { begin, end: begin + 50 * MS, id: 77, name: report });
+    const at = threadF64(region.layout, cpu.index) + TASK_CLOCK;
+    const seen = (): number[] => [
+      ...[T_F64_UNATTRIBUTED, T_F64_TASKS, T_F64_LATE].map((part) => region.f64[at + part]!),
+      ...counters.map((counter) => cpu.read(counter).value),
+    ];
+    cpu.fold();
+    const start = seen();
+    const read = pmu.read.bind(pmu);
+    pmu.read = (raw) => {
+      pmu.advance(READING);
+      return read(raw);
+    };
+    cpu.switchTo(waiting);
+    pmu.read = read;
+    const gained = seen().map((value, i) => value - start[i]!);
+    // The first of two readings ends the slice of whoever had the thread.
+    const its = isLate ? 0 : READING * rateOf(event);
+    assert.deepEqual(
+      gained,
+      [READING, isLate ? 0 : READING, isLate ? READING : 0, 0, its, isLate ? READING : 0],
+      before,
+    );
+    assert.equal(waitPairsOf(slot).length, 1, before);
+    run(world, waiting, 1000);
+    assert.equal(cpu.read(counters[0]!).value, 2000 * rateOf(event), before);
+    assertBooks(world);
+  }
 });
 
 test('a request that comes after a slice waited at most that long; one that a task starts did not wait', () => {

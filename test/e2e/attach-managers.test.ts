@@ -33,6 +33,15 @@ async function get(port: number, path: string): Promise<void> {
   assert.equal(await response.text(), path);
 }
 
+function childrenOf(pid: number): number[] {
+  return fs
+    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+}
+
 async function load(port: number): Promise<void> {
   for (let i = 0; i < REQUESTS; i++) await get(port, `/orders/${i}`);
 }
@@ -42,16 +51,16 @@ test('what tsx has started is named when tsx is attached to, and can be', { skip
   fs.writeFileSync(file, SERVER);
   const env = { NODE_OPTIONS: `--inspect-port=${await freePort()}` };
   const program = await start([path.join(managers, 'tsx/dist/cli.mjs'), file], { env });
-  let child = 0;
   try {
     const runner = await attached(program.pid, () => delay(50));
-    child = Number(/has started Node\.js as process (\d+)/.exec(runner.notes.join('\n'))![1]);
+    const child = Number(/has started Node\.js as process (\d+)/.exec(runner.notes.join('\n'))![1]);
     const document = await attached(child, () => load(program.port));
     assert.equal(rowOf(document, 'GET /orders/:id').count, REQUESTS);
     assertBalanced(document);
     await get(program.port, '/afterwards');
   } finally {
-    if (child !== 0) process.kill(child, 'SIGKILL');
+    // It has tsx's stdio: as long as it lives the test does, too.
+    for (const started of childrenOf(program.pid)) process.kill(started, 'SIGKILL');
     await program.kill();
   }
 });
@@ -60,7 +69,8 @@ test('a worker of PM2 in its cluster mode, and its daemon, which names them', { 
   const file = path.join(folder, 'server.cjs');
   fs.writeFileSync(
     file,
-    `require('node:http').createServer((request, response) => response.end(request.url)).listen(process.env.PORT, '127.0.0.1');`,
+    `require('node:http').createServer((request, response) => response.end(request.url === '/pid' ? String(process.pid) : request.url))
+      .listen(process.env.PORT, '127.0.0.1');`,
   );
   const port = await freePort();
   const home = path.join(folder, 'pm2');
@@ -85,6 +95,13 @@ test('a worker of PM2 in its cluster mode, and its daemon, which names them', { 
     await pm2('start', file, '--name', 'web', '-i', '2');
     const workers = (await pm2('pid', 'web')).trim().split('\n').map(Number);
     assert.equal(workers.length, 2);
+    // Until both listen one is given all.
+    for (const answered = new Set<string>(); answered.size < 2; await delay(10)) {
+      const response = await fetch(`http://127.0.0.1:${port}/pid`, {
+        headers: { connection: 'close' },
+      }).catch(() => null);
+      if (response !== null) answered.add(await response.text());
+    }
     for (const worker of workers) {
       // The daemon gives out the connections in turn.
       const document = await attached(worker, () => load(port));

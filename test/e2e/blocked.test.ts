@@ -58,7 +58,10 @@ function get(port: number, path: string, onSent: () => void = () => {}): Promise
       response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       response.on('end', () => resolve(body));
     });
-    request.on('error', reject);
+    request.on('error', (error) => {
+      onSent();
+      reject(error);
+    });
     request.on('finish', onSent);
   });
 }

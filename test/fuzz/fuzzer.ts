@@ -105,7 +105,11 @@ export class Fuzzer {
       checkLast(state);
       const log = new BlockedLog(1, undefined);
       log.close(reader, PID);
-      checkSnapshot(takeSnapshot(reader, state.seenNs, undefined));
+      // As of one that runs, and of one that has ended.
+      for (const isFinal of [false, true]) {
+        reader.isFinal = isFinal;
+        checkSnapshot(takeSnapshot(reader, state.seenNs, undefined));
+      }
       checkReport({ ...report, blocked: { log, startNs: 0 } });
     }
     assert.ok(source.bytesRead <= READS_MAX * image.bytes.length, `${source.bytesRead} bytes were read`);

@@ -95,6 +95,7 @@ export class WatchedProcess {
   look(atNs: number): Snapshot {
     const reader = this.#reader;
     if (reader === undefined) return this.#last!;
+    reader.isFinal = !this.#isAlive;
     this.#last = takeSnapshot(reader, atNs, this.#isAlive ? this.#running : undefined);
     if (!this.#isAlive) this.close();
     return this.#last;

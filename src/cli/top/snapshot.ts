@@ -29,6 +29,7 @@ import {
 } from '../../core/layout.ts';
 import { checkRows } from '../balance.ts';
 import { visitLiveTasks } from '../live.ts';
+import { hasSums } from '../tally.ts';
 import { threadName } from '../reader.ts';
 import type { RegionReader, Words } from '../reader.ts';
 import { blockagesOf, newestBlockage } from '../../core/blockages.ts';
@@ -248,7 +249,8 @@ function addTotals(reader: RegionReader, thread: number, names: Map<string, Name
     const at = (name * NAME_TOTAL_BYTES) / 8;
     const starts = totals[at + NT_F64_STARTS]!;
     const exits = totals[at + NT_F64_EXITS]!;
-    if (starts === 0 && exits === 0) continue;
+    // Without either: what jobs of other threads' tasks have cost, and what of it has arrived (core/job.ts).
+    if (starts === 0 && exits === 0 && !hasSums(totals, at + NT_F64_SUM)) continue;
     const books = booksOfName(names, reader.name(name));
     books.starts += starts;
     books.exits += exits;
