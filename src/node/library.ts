@@ -15,7 +15,8 @@ import { currentThread } from './attach.ts';
 import type { ResolvedEvent } from './events/event.ts';
 import { parseEvents } from './events/parse.ts';
 import { countTogether, lineForOthers, requireLine } from './lines.ts';
-import { Task, currentTask } from './task-handle.ts';
+import type { TaskToken } from './jobs.ts';
+import { Task, currentTask, taskNamed } from './task-handle.ts';
 import type { Thread } from './thread.ts';
 
 /** What perf calls read_format: a value and for how long it was counted. */
@@ -198,7 +199,12 @@ export function openCounter(options: CounterOptions): Counter {
  * On a task of another thread: the counter is put on that thread's stack and counts from its next safepoint on. What can be
  * refused here is; an event that only that thread cannot count stands still, with its enabled time.
  */
-function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEvent): Counter {
+function openForeign(
+  thread: Thread,
+  options: CounterOptions,
+  event: ResolvedEvent,
+  more: { group?: number } = {},
+): Counter {
   const line = lineForOthers(thread, event);
   const task = options.task!;
   return Task.use(task, (foreign) => {
@@ -206,6 +212,7 @@ function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEve
       ...attributesOf(options, { task: foreign }),
       isOffered: true,
       event: line,
+      ...more,
     });
     return opened(
       thread,
@@ -213,6 +220,38 @@ function openForeign(thread: Thread, options: CounterOptions, event: ResolvedEve
       infoOf(event, line),
     );
   });
+}
+
+/**
+ * The task that a token names, to count it from here: `openCounter({ event, task: taskOf(token) })`. Every operation on a
+ * counter of another thread's task returns at once, also while that thread is blocked, which performs it at its next
+ * safepoint: a switch of tasks, or a turn of its loop.
+ * @throws TaskperfError EINVAL when it is no token, or one of a thread that does not count in the same region (without the
+ * addon no two threads do)
+ */
+export function taskOf(token: TaskToken): Task {
+  const task = taskNamed(token);
+  if (Task.isForeign(task)) compileOpen(task);
+  return task;
+}
+
+const NO_COUNTER = 0;
+let isCompiled = false;
+
+/**
+ * Most of the 1.5 ms that a thread's first open takes goes to V8, which compiles what has never run. Who opens a counter on a
+ * blocked thread shall not wait for that, so it is done before: by an open that fails, which leaves no trace (I45).
+ */
+function compileOpen(task: Task): void {
+  const thread = currentThread();
+  if (isCompiled || thread.isOff) return;
+  const event = 'task-clock';
+  try {
+    openForeign(thread, { event, task }, resolved(event), { group: NO_COUNTER });
+  } catch (error) {
+    if (!(error instanceof TaskperfError)) throw error;
+    isCompiled = error.code === 'EBADF'; // else the task has ended, which is looked at first
+  }
 }
 
 function opened(thread: Thread, slots: OpenSlots, info: EventInfo): Counter {

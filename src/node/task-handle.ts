@@ -1,13 +1,10 @@
 /** Tasks as the program sees them: its own, and by their tokens those of other threads. */
-import { TASK_CLOCK, TaskperfError, nameText } from '../core/index.ts';
+import { TaskperfError, nameText } from '../core/index.ts';
 import { currentThread } from './attach.ts';
-import { parseEvents } from './events/parse.ts';
 import { isReachable, ownTask, requireToken, runFor, runToEnd, tokenOf } from './jobs.ts';
 import type { TaskToken } from './jobs.ts';
 import { Task as Carried } from './task.ts';
 import type { Thread } from './thread.ts';
-
-const NO_COUNTER = 0;
 
 /** A flow of asynchronous execution: a request, a job, whatever was spawned. */
 export class Task {
@@ -94,44 +91,20 @@ function publicTask(thread: Thread, task: Carried): Task {
   return wrapper;
 }
 
-/**
- * The task that a token names, to count it from here: `openCounter({ event, task: taskOf(token) })`. Every operation on a
- * counter of another thread's task returns at once, also while that thread is blocked, which performs it at its next
- * safepoint: a switch of tasks, or a turn of its loop.
- * @throws TaskperfError EINVAL when it is no token, or one of a thread that does not count in the same region (without the
- * addon no two threads do)
- */
-export function taskOf(token: TaskToken): Task {
+/** What `taskOf` (library.ts) gives. */
+export function taskNamed(token: TaskToken): Task {
   const thread = currentThread();
   const { slot, generation, name } = requireToken(token);
   const own = ownTask(thread, token);
   if (own !== undefined) return publicTask(thread, own);
   if (isReachable(thread, token)) {
     thread.doorbell.listen();
-    compileOpen(thread, slot);
     const foreign = { ...token, slot, generation, name };
     return new Task(thread, new Carried(slot, null, 0), foreign);
   }
   const message =
     'the token is of another process, or of a thread that shares no memory with this one (see taskperf doctor)';
   throw new TaskperfError('EINVAL', message, token);
-}
-
-let isCompiled = false;
-
-/**
- * Most of the 1.5 ms that a thread's first open takes goes to V8, which compiles what has never run. Who opens a counter on a
- * blocked thread shall not wait for that, so it is done before: by an open that fails, which leaves no trace (I45).
- */
-function compileOpen(thread: Thread, task: number): void {
-  if (isCompiled || thread.isOff) return;
-  parseEvents('task-clock');
-  try {
-    thread.cpu.openCounter({ event: TASK_CLOCK, task, isOffered: true, group: NO_COUNTER });
-  } catch (error) {
-    if (!(error instanceof TaskperfError)) throw error;
-    isCompiled = error.code === 'EBADF'; // else the task has ended, which is looked at first
-  }
 }
 
 /** The task of the code that calls; the thread's own outside of any. */
