@@ -69,8 +69,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'charge dropped at a switch',
     sentence: 'the slice of the outgoing task goes to the incoming one',
     file: 'switch.js',
-    from: 'const now = charge(s);',
-    to: 'const { now } = s;',
+    from: 'let now = charge(s);',
+    to: 'let { now } = s;',
   },
   {
     name: 'thread context not charged',
