@@ -153,7 +153,15 @@ export async function withProgram(
 
 export function descriptorsOf(pid: number): string[] {
   const fds = fs.readdirSync(`/proc/${pid}/fd`);
-  return fds.map((fd) => `${fd} ${fs.readlinkSync(`/proc/${pid}/fd/${fd}`)}`).sort();
+  return fds
+    .flatMap((fd) => {
+      try {
+        return [`${fd} ${fs.readlinkSync(`/proc/${pid}/fd/${fd}`)}`];
+      } catch {
+        return []; // closed since it was listed
+      }
+    })
+    .sort();
 }
 
 export function threadsOf(pid: number): number {

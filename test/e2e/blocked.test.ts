@@ -117,11 +117,12 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
     assert.equal(typeof blockage.id, 'number');
     assert.equal(blockage.untilEnd, false);
   }
-  assert.ok(burn!.waited >= 10, `${burn!.waited} waited`);
+  // Where the thread has slept for another reason, as for a lock, whoever comes later is not known to have waited.
+  assert.ok(burn!.waited >= 8 && burn!.waited <= 11, `${burn!.waited} waited`);
   const wait = document.waitedBehind.find(
     ({ name, behind }) => name === 'GET /fast' && behind === 'GET /burn',
   )!;
-  assert.ok(wait.count >= 10 && wait.atMostNs >= 10 * 0.99 * 400 * MS && wait.waitNs <= wait.atMostNs);
+  assert.ok(wait.count >= 8 && wait.atMostNs >= 8 * 0.99 * 400 * MS && wait.waitNs <= wait.atMostNs);
   if (!hasAddon) {
     assert.deepEqual([burn!.cpuNs, burn!.gcNs], [null, null]);
     return;
