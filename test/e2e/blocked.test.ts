@@ -118,7 +118,7 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
     assert.equal(blockage.untilEnd, false);
   }
   // Where the thread has slept for another reason, as for a lock, whoever comes later is not known to have waited.
-  assert.ok(burn!.waited >= 8 && burn!.waited <= 11, `${burn!.waited} waited`);
+  assert.ok(burn!.waited >= 8, `${burn!.waited} waited`);
   const wait = document.waitedBehind.find(
     ({ name, behind }) => name === 'GET /fast' && behind === 'GET /burn',
   )!;
