@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attached, directory, taskperf, withProgram } from './attach-run.js';
+import { attached, childrenOf, directory, taskperf, withProgram } from './attach-run.js';
 import type { ProgramOptions } from './attach-run.js';
 import { listenersOf } from '#cli/attach/sockets.js';
 
@@ -29,15 +29,6 @@ async function until(isSo: () => boolean, what: string): Promise<void> {
     assert.ok(performance.now() < untilMs, `${what} did not come`);
     await delay(20);
   }
-}
-
-function childrenOf(pid: number): number[] {
-  return fs
-    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
 }
 
 async function refusal(pid: number, before: readonly string[] = []): Promise<string> {

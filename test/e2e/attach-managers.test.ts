@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { attached, directory, freePort, start } from './attach-run.js';
+import { attached, childrenOf, directory, freePort, start } from './attach-run.js';
 import { assertBalanced, root, rowOf } from './run-stat.js';
 
 const managers = path.join(root, '.ci/managers/node_modules');
@@ -31,15 +31,6 @@ server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () => {
 async function get(port: number, path: string): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } });
   assert.equal(await response.text(), path);
-}
-
-function childrenOf(pid: number): number[] {
-  return fs
-    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
 }
 
 async function load(port: number): Promise<void> {

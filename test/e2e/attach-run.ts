@@ -164,6 +164,15 @@ export function descriptorsOf(pid: number): string[] {
     .sort();
 }
 
+export function childrenOf(pid: number): number[] {
+  return fs
+    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+}
+
 export function threadsOf(pid: number): number {
   return fs.readdirSync(`/proc/${pid}/task`).length;
 }

@@ -72,6 +72,8 @@ async function run(
 ): Promise<BlockedDocument> {
   const { document, code } = await stat([...server, ...(options.program ?? [])], {
     args: options.args ?? [],
+    // For io_uring (Node 20 and 22) the loop sleeps while events are there: who comes then is not known to have waited.
+    env: { UV_USE_IO_URING: '0' },
     load: (port, _child, said) => load(port, said),
     ...(options.end === undefined ? {} : { end: options.end }),
   });
@@ -117,12 +119,11 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
     assert.equal(typeof blockage.id, 'number');
     assert.equal(blockage.untilEnd, false);
   }
-  // Where the thread has slept for another reason, as for a lock, whoever comes later is not known to have waited.
-  assert.ok(burn!.waited >= 8, `${burn!.waited} waited`);
+  assert.ok(burn!.waited >= 10, `${burn!.waited} waited`);
   const wait = document.waitedBehind.find(
     ({ name, behind }) => name === 'GET /fast' && behind === 'GET /burn',
   )!;
-  assert.ok(wait.count >= 8 && wait.atMostNs >= 8 * 0.99 * 400 * MS && wait.waitNs <= wait.atMostNs);
+  assert.ok(wait.count >= 10 && wait.atMostNs >= 10 * 0.99 * 400 * MS && wait.waitNs <= wait.atMostNs);
   if (!hasAddon) {
     assert.deepEqual([burn!.cpuNs, burn!.gcNs], [null, null]);
     return;
