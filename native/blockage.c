@@ -4,7 +4,6 @@
 #include "blockage.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
 void blockages_open(struct blockages *q, char *region, char *slot) {
   memset(q, 0, sizeof *q);
@@ -60,20 +59,13 @@ void blockages_slice(struct blockages *q, enum who kind, double begin, double en
   behind->watch = 1;
 }
 
-// Whoever sleeps has switched voluntarily; being taken off the core does not count. That the loop's descriptor is
-// readable would not tell of a connection just accepted: libuv adds it only when it goes to wait.
-static long voluntary_switches(void) {
-  struct rusage usage;
-  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
-}
-
 void blockages_poll(struct blockages *q) {
   q->polls = q->behind->watch;
-  if (q->polls) q->voluntary_switches = voluntary_switches();
+  if (q->polls) q->idle = q->idle_ns_of(q->loop);
 }
 
 void blockages_woken(struct blockages *q) {
-  if (q->polls && voluntary_switches() != q->voluntary_switches) q->behind->watch = 0;
+  if (q->polls && q->idle_ns_of(q->loop) != q->idle) q->behind->watch = 0;
 }
 
 // A reader on another thread or in another process takes no copy while the number is odd.

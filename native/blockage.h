@@ -63,8 +63,13 @@ struct blockages {
   double longest;           // of its kept slices, ns
   struct slice_record *longest_slice;  // in the region, or `kept` once newer ones have taken its record there
   struct slice_record kept;
-  bool polls;               // the loop went to wait while somebody may have waited, with so many voluntary switches
-  long voluntary_switches;
+  // How long the loop had nothing to do, ns: uv_metrics_idle_time. libuv looks for events first and counts only what it
+  // waits after there was none; Node.js has that on in every loop (performance.eventLoopUtilization). A thread that sleeps
+  // for another reason (its descriptor table grows, memory is mapped by another thread, io_uring) is not idle by this.
+  uint64_t (*idle_ns_of)(void *loop);
+  void *loop;
+  bool polls;     // the loop went to wait while somebody may have waited,
+  uint64_t idle;  // when it had been idle for so long
 };
 
 void blockages_open(struct blockages *q, char *region, char *slot);
@@ -81,7 +86,7 @@ void blockages_loop(struct blockages *q, double begin, double cpu);
 // Who has the thread has had it since `begin`, and for SLICE_MIN_NS at least. Called again while that goes on. `woke`
 // is when the present turn of the loop began.
 void blockages_slice(struct blockages *q, enum who kind, double begin, double end, double woke);
-// The loop goes to wait; it has woken. When it slept in between, nobody waits any more for what is past.
+// The loop goes to wait; it has woken. When it was idle in between, nobody waits any more for what is past.
 void blockages_poll(struct blockages *q);
 void blockages_woken(struct blockages *q);
 #endif

@@ -30,6 +30,7 @@ static struct {
   int (*uv_prepare_stop)(void *handle);
   void (*uv_unref)(void *handle);
   void (*uv_close)(void *handle, void (*callback)(void *handle));
+  uint64_t (*uv_metrics_idle_time)(void *loop);
 } v8;
 
 static _Thread_local struct boundary *here;
@@ -61,6 +62,7 @@ void boundary_symbols(void) {
   find(&v8.uv_prepare_stop, "uv_prepare_stop");
   find(&v8.uv_unref, "uv_unref");
   find(&v8.uv_close, "uv_close");
+  find(&v8.uv_metrics_idle_time, "uv_metrics_idle_time");
   find(&v8.current_isolate, ISOLATE "10GetCurrentEv");
 }
 
@@ -142,10 +144,6 @@ static void find_owner(struct boundary *b) {
   else if (frame != b->undefined_frame || !b->skip_nobody) call_javascript(b, b->on_owner);
 }
 
-// With io_uring (Node 20 and 22) the loop hands its descriptors to a thread of the kernel and may sleep for that, too, for
-// some tens of us: then two of 14 blockages had nobody waiting. Who waits for an event sleeps longer, or it was there.
-enum { SLEEP_MIN_NS = 200000 };
-
 static void begin_section(struct boundary *b, enum place place) {
   b->place = place;
   double now = (double)b->wall, *native = b->f64 + F64_NATIVE;
@@ -155,7 +153,7 @@ static void begin_section(struct boundary *b, enum place place) {
   blockages_begin(&b->blockages, now, (double)b->cpu, b->sources.v8.gc_time_ns);
   if (b->polled) {
     b->polled = false;
-    if (now - native[NATIVE_POLLED] >= SLEEP_MIN_NS) blockages_woken(&b->blockages);
+    blockages_woken(&b->blockages);
     native[NATIVE_WOKE] = now;
   }
 }
@@ -271,7 +269,9 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   return error;
 }
 
-static bool has_loop(void) { return v8.uv_prepare_init && v8.uv_handle_size && v8.uv_close; }
+static bool has_loop(void) {
+  return v8.uv_prepare_init && v8.uv_handle_size && v8.uv_close && v8.uv_metrics_idle_time;
+}
 static bool has_frames(void) { return v8.get_frame && v8.add_gc && v8.remove_gc; }
 
 static bool start_prepare(struct boundary *b) {
@@ -280,6 +280,8 @@ static bool start_prepare(struct boundary *b) {
   if (napi_get_uv_event_loop(b->env, (struct uv_loop_s **)&loop) != napi_ok) return false;
   b->prepare = calloc(1, v8.uv_handle_size(UV_PREPARE_TYPE));
   if (!b->prepare) return false;
+  b->blockages.loop = loop;
+  b->blockages.idle_ns_of = v8.uv_metrics_idle_time;
   v8.uv_prepare_init(loop, b->prepare);
   v8.uv_prepare_start(b->prepare, about_to_block);
   v8.uv_unref(b->prepare);  // must never keep the program alive
