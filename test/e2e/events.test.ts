@@ -54,7 +54,12 @@ function assertRoutes({ document, stdout }: Result): void {
   assert.ok(Math.abs(total / gcMs! - 1) < 0.01, `gc-time ${total} ms, V8 says ${gcMs} ms`);
   const counted = document.conservation['gc-count']!.threads;
   assert.ok(Math.abs(counted - gcCount!) <= 1, `${counted} collections, V8 says ${gcCount}`);
-  assert.ok(of('/collect', 'gc-time') > 10 * of('/nothing', 'gc-time'));
+  // The collection that is due may come in any request: seldom in those that allocate next to nothing.
+  const others = ['/nothing', '/block', '/fault'].map((route) => of(route, 'gc-time'));
+  assert.ok(
+    others.every((ns) => of('/collect', 'gc-time') > 2 * ns),
+    `${of('/collect', 'gc-time')} and ${others.join()} ns`,
+  );
 }
 
 test('each route has what it caused, the books balance, gc-time is what V8 says', {
