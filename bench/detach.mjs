@@ -5,6 +5,9 @@
 // then taskperf is attached to one of them, both serve, it is let go, and both are measured again. The result of the pair
 // is (after / before) of the one over (after / before) of the other: what the compilers and the machine did meanwhile to
 // both is in both, and a lucky memory layout of one is in its two figures.
+//
+// `--instead nothing` attaches to neither: that is the noise. `--instead promise-hook` has the one install V8's promise hooks
+// (v8.promiseHooks, empty functions) and take them away again: what V8 alone keeps of them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -28,11 +31,15 @@ const { values: options } = parseArgs({
     node: { type: 'string', multiple: true },
     pairs: { type: 'string', default: '15' },
     route: { type: 'string', default: '/awaits' },
+    instead: { type: 'string' },
     'no-save': { type: 'boolean', default: false },
   },
 });
 const counts = ROUTES[options.route];
 if (counts === undefined) throw new Error(`--route is one of ${Object.keys(ROUTES).join(', ')}`);
+const ways = { undefined: attach, nothing: leaveAlone, 'promise-hook': hookPromises };
+const begin = ways[options.instead];
+if (begin === undefined) throw new Error('--instead is nothing or promise-hook');
 const cores = twoCores();
 const scratch = mkdtempSync(join(tmpdir(), 'taskperf-detach-'));
 const here = (name) => join(root, 'bench', 'http', name);
@@ -62,9 +69,13 @@ async function measureNode(node, load) {
   const { median, q1, q3 } = result.ratio;
   console.log(
     `${node.version}, ${pairs.length} pairs, ${result.seconds} s: ${result.before.median.toFixed(1)} µs/request before; ` +
-      `after attaching and detaching × ${median.toFixed(4)}  [${q1.toFixed(4)} … ${q3.toFixed(4)}]`,
+      `after ${options.instead ?? 'attaching and detaching'} × ${median.toFixed(4)}  [${q1.toFixed(4)} … ${q3.toFixed(4)}]`,
   );
-  if (!options['no-save']) save(`detach${options.route.replace('/', '-')}-${node.major}`, result);
+  if (!options['no-save'])
+    save(
+      `detach${options.instead === undefined ? '' : `-${options.instead}`}${options.route.replace('/', '-')}-${node.major}`,
+      result,
+    );
 }
 
 async function measurePair(node, load, work) {
@@ -78,7 +89,7 @@ async function measurePair(node, load, work) {
   try {
     for (const server of servers) await send(load, server, counts.warmUp);
     const before = await measure(load, servers);
-    const detach = await attach(attached.pid);
+    const detach = await begin(attached);
     for (const server of servers) await send(load, server, counts.between);
     await detach();
     for (const server of servers) await send(load, server, counts.between);
@@ -114,7 +125,7 @@ async function send(load, { port }, requests) {
 }
 
 /** Settles when the process is being counted, with the function that ends that and proves that it counted. */
-async function attach(pid) {
+async function attach({ pid }) {
   const directory = join(scratch, 'regions');
   const tool = spawn(
     'taskset',
@@ -138,4 +149,13 @@ async function attach(pid) {
     if (counted < counts.between)
       throw new Error(`only ${counted} requests were counted: nothing would be measured`);
   };
+}
+
+async function leaveAlone() {
+  return async () => {};
+}
+
+async function hookPromises(server) {
+  await server.ask({ command: 'promiseHook', on: true });
+  return () => server.ask({ command: 'promiseHook', on: false });
 }

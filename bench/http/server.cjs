@@ -4,6 +4,7 @@
 // It reports its own CPU time when its parent asks (process.resourceUsage, all threads, user and system), so start-up,
 // warm-up and everything the load generator does are outside of the figures.
 'use strict';
+const { promiseHooks } = require('node:v8');
 const fastify = require('fastify');
 
 const AWAITS = 10;
@@ -19,6 +20,7 @@ function burn(seed, count) {
 
 /** Without a use of its result the compiler would leave the loop's body out. */
 let checksum = 0;
+let removeHooks;
 
 async function step(value, count) {
   checksum ^= burn(value, count);
@@ -62,6 +64,11 @@ const commands = {
   work: ({ count }) => {
     steps['/work'] = count;
     for (let i = 0; i < 1000; i++) checksum ^= burn(i, count);
+  },
+  /** What V8 alone keeps of hooks that were there once: see detach.mjs. */
+  promiseHook: ({ on }) => {
+    if (on) removeHooks = promiseHooks.createHook({ before() {} });
+    else removeHooks();
   },
   /** How much the variant has seen, so that a peer that did not start is not measured as free. */
   proof: () => globalThis.benchProof?.() ?? null,
