@@ -41,6 +41,7 @@ interface BlockedDocument extends Document {
 const hasAddon = process.env['TASKPERF_NO_ADDON'] !== '1';
 const server = ['--expose-gc', 'test/fixtures/programs/blocking-server.mjs'];
 const MS = 1e6;
+const IDLE_MS = 300;
 
 /** It may have been taken in what the function calls. */
 function assertStack(stack: Section['stack'], name: string): void {
@@ -103,6 +104,7 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
       Array.from({ length: 11 }, () => 'ok'),
     );
     fs.rmSync(path.dirname(file), { recursive: true });
+    await delay(IDLE_MS);
     await get(port, '/park?ms=300');
     await get(port, '/exec?ms=200');
   });
@@ -122,6 +124,10 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
     ({ name, behind }) => name === 'GET /fast' && behind === 'GET /burn',
   )!;
   assert.ok(wait.count >= 10 && wait.atMostNs >= 10 * 0.99 * 400 * MS && wait.waitNs <= wait.atMostNs);
+  // The loop had nothing to do before that one came, though for a shorter time than it had been blocked.
+  assert.ok(
+    !document.waitedBehind.some(({ name, behind }) => name === 'GET /park' && behind === 'GET /burn'),
+  );
   if (!hasAddon) {
     assert.deepEqual([burn!.cpuNs, burn!.gcNs], [null, null]);
     return;
