@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-void blockages_open(struct blockages *q, char *region, char *slot) {
+void blockages_open(struct blockages *q, const struct loop *loop, char *region, char *slot) {
   memset(q, 0, sizeof *q);
+  q->loop = loop;
   q->words = (int32_t *)slot;
   q->f64 = (double *)slot;
   q->limit_ms = (int32_t *)region + WORD_BLOCKED_MS;
@@ -61,11 +62,11 @@ void blockages_slice(struct blockages *q, enum who kind, double begin, double en
 
 void blockages_poll(struct blockages *q) {
   q->polls = q->behind->watch;
-  if (q->polls) q->idle = q->idle_ns_of(q->loop);
+  if (q->polls) q->idle = loop_idle_ns(q->loop);
 }
 
 void blockages_woken(struct blockages *q) {
-  if (q->polls && q->idle_ns_of(q->loop) != q->idle) q->behind->watch = 0;
+  if (q->polls && loop_idle_ns(q->loop) != q->idle) q->behind->watch = 0;
 }
 
 // A reader on another thread or in another process takes no copy while the number is odd.

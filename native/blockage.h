@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "loop.h"
+
 // Mirrors of src/core (layout.ts, outside.ts, last-switches.ts, behind.ts, blockages.ts); src/node/addon.ts asserts them.
 enum {
   WORD_BLOCKED_MS = 22,     // H_BLOCKED_MS, of the header
@@ -63,16 +65,12 @@ struct blockages {
   double longest;           // of its kept slices, ns
   struct slice_record *longest_slice;  // in the region, or `kept` once newer ones have taken its record there
   struct slice_record kept;
-  // How long the loop had nothing to do, ns: uv_metrics_idle_time. libuv looks for events first and counts only what it
-  // waits after there was none; Node.js has that on in every loop (performance.eventLoopUtilization). A thread that sleeps
-  // for another reason (its descriptor table grows, memory is mapped by another thread, io_uring) is not idle by this.
-  uint64_t (*idle_ns_of)(void *loop);
-  void *loop;
+  const struct loop *loop;
   bool polls;     // the loop went to wait while somebody may have waited,
   uint64_t idle;  // when it had been idle for so long
 };
 
-void blockages_open(struct blockages *q, char *region, char *slot);
+void blockages_open(struct blockages *q, const struct loop *loop, char *region, char *slot);
 // A stretch of JavaScript begins. `cpu` and `gc` are the thread's CPU time and the time of its collections, ns.
 void blockages_begin(struct blockages *q, double wall, double cpu, double gc);
 // Is a section of so many ns to be noted?

@@ -9,9 +9,9 @@
 #define _GNU_SOURCE
 #include "boundary.h"
 
-#include <dlfcn.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "symbols.h"
 
 typedef void (*isolate_callback)(void *isolate);
 typedef void (*drained_callback)(void *isolate, void *data);
@@ -24,46 +24,26 @@ static struct {
   void (*add_completed)(void *, isolate_callback), (*remove_completed)(void *, isolate_callback);
   void (*add_drained)(void *, drained_callback, void *), (*remove_drained)(void *, drained_callback, void *);
   void (*add_gc)(void *, gc_callback, void *, int), (*remove_gc)(void *, gc_callback, void *);
-  size_t (*uv_handle_size)(int type);
-  int (*uv_prepare_init)(void *loop, void *handle);
-  int (*uv_prepare_start)(void *handle, void (*callback)(void *handle));
-  int (*uv_prepare_stop)(void *handle);
-  void (*uv_unref)(void *handle);
-  void (*uv_close)(void *handle, void (*callback)(void *handle));
-  uint64_t (*uv_metrics_idle_time)(void *loop);
 } v8;
 
 static _Thread_local struct boundary *here;
 
 struct boundary *boundary_here(void) { return here; }
 
-enum { GC_ALL_TYPES = 31, UV_PREPARE_TYPE = 9 };
-
-#define ISOLATE "_ZN2v87Isolate"
-static void find(void *slot, const char *symbol) {
-  void *address = dlsym(RTLD_DEFAULT, symbol);
-  memcpy(slot, &address, sizeof address);
-}
+enum { GC_ALL_TYPES = 31 };
 
 void boundary_symbols(void) {
   if (v8.current_isolate) return;
-  find(&v8.get_frame, ISOLATE "36GetContinuationPreservedEmbedderDataEv");
-  find(&v8.add_entered, ISOLATE "28AddBeforeCallEnteredCallbackEPFvPS0_E");
-  find(&v8.remove_entered, ISOLATE "31RemoveBeforeCallEnteredCallbackEPFvPS0_E");
-  find(&v8.add_completed, ISOLATE "24AddCallCompletedCallbackEPFvPS0_E");
-  find(&v8.remove_completed, ISOLATE "27RemoveCallCompletedCallbackEPFvPS0_E");
-  find(&v8.add_drained, ISOLATE "30AddMicrotasksCompletedCallbackEPFvPS0_PvES2_");
-  find(&v8.remove_drained, ISOLATE "33RemoveMicrotasksCompletedCallbackEPFvPS0_PvES2_");
-  find(&v8.add_gc, ISOLATE "21AddGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_S2_");
-  find(&v8.remove_gc, ISOLATE "24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_");
-  find(&v8.uv_handle_size, "uv_handle_size");
-  find(&v8.uv_prepare_init, "uv_prepare_init");
-  find(&v8.uv_prepare_start, "uv_prepare_start");
-  find(&v8.uv_prepare_stop, "uv_prepare_stop");
-  find(&v8.uv_unref, "uv_unref");
-  find(&v8.uv_close, "uv_close");
-  find(&v8.uv_metrics_idle_time, "uv_metrics_idle_time");
-  find(&v8.current_isolate, ISOLATE "10GetCurrentEv");
+  find_symbol(&v8.get_frame, ISOLATE "36GetContinuationPreservedEmbedderDataEv");
+  find_symbol(&v8.add_entered, ISOLATE "28AddBeforeCallEnteredCallbackEPFvPS0_E");
+  find_symbol(&v8.remove_entered, ISOLATE "31RemoveBeforeCallEnteredCallbackEPFvPS0_E");
+  find_symbol(&v8.add_completed, ISOLATE "24AddCallCompletedCallbackEPFvPS0_E");
+  find_symbol(&v8.remove_completed, ISOLATE "27RemoveCallCompletedCallbackEPFvPS0_E");
+  find_symbol(&v8.add_drained, ISOLATE "30AddMicrotasksCompletedCallbackEPFvPS0_PvES2_");
+  find_symbol(&v8.remove_drained, ISOLATE "33RemoveMicrotasksCompletedCallbackEPFvPS0_PvES2_");
+  find_symbol(&v8.add_gc, ISOLATE "21AddGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_S2_");
+  find_symbol(&v8.remove_gc, ISOLATE "24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_");
+  find_symbol(&v8.current_isolate, ISOLATE "10GetCurrentEv");
 }
 
 // Who has had the thread for long is noted: a task since it was switched in or came back from the loop, others since the
@@ -260,7 +240,7 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   b->sources.table = (int32_t *)region + WORD_EVENT_TABLE;
   b->index = (int)((slot - HEADER_BYTES) / SLOT_BYTES);
   b->stack_wanted = (int32_t *)region + WORD_STACK_WANTED;
-  blockages_open(&b->blockages, region, region + slot);
+  blockages_open(&b->blockages, &b->loop, region, region + slot);
   clock_read(&b->clock, &b->wall, &b->cpu);
   double *native = b->f64 + F64_NATIVE;
   b->since = native[NATIVE_NOW] = native[NATIVE_WOKE] = (double)b->wall;  // nobody has waited here for what was before
@@ -269,24 +249,7 @@ int boundary_open(struct boundary *b, napi_env env, char *region, size_t slot) {
   return error;
 }
 
-static bool has_loop(void) {
-  return v8.uv_prepare_init && v8.uv_handle_size && v8.uv_close && v8.uv_metrics_idle_time;
-}
 static bool has_frames(void) { return v8.get_frame && v8.add_gc && v8.remove_gc; }
-
-static bool start_prepare(struct boundary *b) {
-  void *loop;
-  if (!has_loop()) return false;
-  if (napi_get_uv_event_loop(b->env, (struct uv_loop_s **)&loop) != napi_ok) return false;
-  b->prepare = calloc(1, v8.uv_handle_size(UV_PREPARE_TYPE));
-  if (!b->prepare) return false;
-  b->blockages.loop = loop;
-  b->blockages.idle_ns_of = v8.uv_metrics_idle_time;
-  v8.uv_prepare_init(loop, b->prepare);
-  v8.uv_prepare_start(b->prepare, about_to_block);
-  v8.uv_unref(b->prepare);  // must never keep the program alive
-  return true;
-}
 
 int boundary_lacks(void) {
   boundary_symbols();
@@ -294,7 +257,7 @@ int boundary_lacks(void) {
   if (!v8.current_isolate || !v8.add_entered || !v8.remove_entered) lacks |= LACKS_ENTERED;
   if (!v8.add_completed || !v8.remove_completed) lacks |= LACKS_COMPLETED;
   if (!v8.add_drained || !v8.remove_drained) lacks |= LACKS_DRAINED;
-  if (!has_loop()) lacks |= LACKS_LOOP;
+  if (!loop_is_known()) lacks |= LACKS_LOOP;
   if (!has_frames()) lacks |= LACKS_FRAMES;
   return lacks;
 }
@@ -318,20 +281,13 @@ int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn
   v8.add_entered(b->isolate, entered);
   v8.add_completed(b->isolate, completed);
   v8.add_drained(b->isolate, drained, NULL);
-  if (!start_prepare(b)) lacks |= LACKS_LOOP;
+  if (!loop_watch(&b->loop, b->env, about_to_block)) lacks |= LACKS_LOOP;
   // Installed from a microtask as often as from a call: the next boundary sets it right.
   sources_watch_gc(&b->sources);
   begin_section(b, IN_CALL);
   b->installed = true;
   stack_add(b);
   return lacks;
-}
-
-// libuv owns the handle until its close callback; `data`, its first field, carries whom to tell.
-static void prepare_closed(void *handle) {
-  struct closing *closing = *(struct closing **)handle;
-  free(handle);
-  if (closing) closing->done(closing);
 }
 
 // Nobody is seen to have the thread from now on.
@@ -353,13 +309,7 @@ bool boundary_remove(struct boundary *b, struct closing *closing) {
   v8.remove_drained(b->isolate, drained, NULL);
   if (b->frames) v8.remove_gc(b->isolate, collected, NULL);
   b->frames = false;
-  bool pending = b->prepare != NULL;
-  if (pending) {
-    v8.uv_prepare_stop(b->prepare);
-    *(struct closing **)b->prepare = closing;
-    v8.uv_close(b->prepare, prepare_closed);
-    b->prepare = NULL;
-  }
+  bool pending = loop_unwatch(&b->loop, closing);
   if (b->on_owner) napi_delete_reference(b->env, b->on_owner);
   if (b->on_turn) napi_delete_reference(b->env, b->on_turn);
   b->on_owner = b->on_turn = NULL;

@@ -66,7 +66,7 @@ struct boundary {
   napi_env env;
   napi_ref on_owner;   // JavaScript: find out who runs and switch
   napi_ref on_turn;    // JavaScript: a section has ended and WORD_TURN asked for it
-  void *prepare;       // uv_prepare_t
+  struct loop loop;
   int32_t *stack_wanted;   // H_STACK_WANTED
   int index;                    // of the thread's slot
   struct boundary *next_listed;  // stack.c
@@ -81,9 +81,6 @@ int boundary_lacks(void);
 // Registers the callbacks; returns the same mask.
 int boundary_install(struct boundary *b, napi_value on_owner, napi_value on_turn, bool frames);
 // Both undo everything. true: libuv still closes a handle and calls closing->done (if given) when it has.
-struct closing {
-  void (*done)(struct closing *closing);
-};
 bool boundary_remove(struct boundary *b, struct closing *closing);
 bool boundary_close(struct boundary *b, struct closing *closing);
 // The core's PMU reading: charge what has passed to whom it belongs. With WORD_RESUME set the running task is charged

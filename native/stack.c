@@ -11,7 +11,6 @@
 #define _GNU_SOURCE
 #include "stack.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -24,6 +23,7 @@
 
 #include "boundary.h"
 #include "region.h"
+#include "symbols.h"
 
 enum { FRAMES_MAX = 64, NAME_BYTES = 256, SCRIPT_BYTES = 1024, DETAILED = 0x7f };
 
@@ -50,21 +50,16 @@ static bool watching, stopping;
 static int32_t *header;
 static char path[4096];
 
-static void find(void *slot, const char *symbol) {
-  void *address = dlsym(RTLD_DEFAULT, symbol);
-  memcpy(slot, &address, sizeof address);
-}
-
 static bool find_symbols(void) {
   if (v8.request_interrupt) return true;
-  find(&v8.current_stack, "_ZN2v810StackTrace17CurrentStackTraceEPNS_7IsolateEiNS0_17StackTraceOptionsE");
-  find(&v8.frame_count, "_ZNK2v810StackTrace13GetFrameCountEv");
-  find(&v8.frame, "_ZNK2v810StackTrace8GetFrameEPNS_7IsolateEj");
-  find(&v8.location, "_ZNK2v810StackFrame11GetLocationEv");
-  find(&v8.script_name, "_ZNK2v810StackFrame24GetScriptNameOrSourceURLEv");
-  find(&v8.function_name, "_ZNK2v810StackFrame15GetFunctionNameEv");
+  find_symbol(&v8.current_stack, "_ZN2v810StackTrace17CurrentStackTraceEPNS_7IsolateEiNS0_17StackTraceOptionsE");
+  find_symbol(&v8.frame_count, "_ZNK2v810StackTrace13GetFrameCountEv");
+  find_symbol(&v8.frame, "_ZNK2v810StackTrace8GetFrameEPNS_7IsolateEj");
+  find_symbol(&v8.location, "_ZNK2v810StackFrame11GetLocationEv");
+  find_symbol(&v8.script_name, "_ZNK2v810StackFrame24GetScriptNameOrSourceURLEv");
+  find_symbol(&v8.function_name, "_ZNK2v810StackFrame15GetFunctionNameEv");
   if (!v8.current_stack || !v8.frame_count || !v8.frame || !v8.location || !v8.script_name || !v8.function_name) return false;
-  find(&v8.request_interrupt, "_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_");
+  find_symbol(&v8.request_interrupt, "_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_");
   return v8.request_interrupt != NULL;
 }
 

@@ -20,9 +20,10 @@
 #define _GNU_SOURCE
 #include "v8_counts.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <time.h>
+
+#include "symbols.h"
 
 typedef void (*gc_callback)(void *isolate, int type, int flags, void *data);
 
@@ -50,23 +51,17 @@ enum { COLLECTIONS = SCAVENGE | MINOR_MARK_SWEEP | MARK_SWEEP_COMPACT };
 // space costs its 15-30 ns.
 static const char *const SPACE_NAMES[V8_SPACES] = {"new_space", "old_space", "new_large_object_space", "large_object_space"};
 
-static void find(void *slot, const char *symbol) {
-  void *address = dlsym(RTLD_DEFAULT, symbol);
-  memcpy(slot, &address, sizeof address);
-}
-
-#define ISOLATE "_ZN2v87Isolate"
 #define GC_CALLBACK "EPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_"
 static void find_symbols(void) {
   if (v8.current_isolate) return;
-  find(&v8.add_prologue, ISOLATE "21AddGCPrologueCallback" GC_CALLBACK "S2_");
-  find(&v8.remove_prologue, ISOLATE "24RemoveGCPrologueCallback" GC_CALLBACK);
-  find(&v8.add_epilogue, ISOLATE "21AddGCEpilogueCallback" GC_CALLBACK "S2_");
-  find(&v8.remove_epilogue, ISOLATE "24RemoveGCEpilogueCallback" GC_CALLBACK);
-  find(&v8.space_count, ISOLATE "18NumberOfHeapSpacesEv");
-  find(&v8.space_statistics, ISOLATE "22GetHeapSpaceStatisticsEPNS_19HeapSpaceStatisticsEm");
-  find(&v8.adjust_external, ISOLATE "37AdjustAmountOfExternalAllocatedMemoryEl");
-  find(&v8.current_isolate, ISOLATE "10GetCurrentEv");
+  find_symbol(&v8.add_prologue, ISOLATE "21AddGCPrologueCallback" GC_CALLBACK "S2_");
+  find_symbol(&v8.remove_prologue, ISOLATE "24RemoveGCPrologueCallback" GC_CALLBACK);
+  find_symbol(&v8.add_epilogue, ISOLATE "21AddGCEpilogueCallback" GC_CALLBACK "S2_");
+  find_symbol(&v8.remove_epilogue, ISOLATE "24RemoveGCEpilogueCallback" GC_CALLBACK);
+  find_symbol(&v8.space_count, ISOLATE "18NumberOfHeapSpacesEv");
+  find_symbol(&v8.space_statistics, ISOLATE "22GetHeapSpaceStatisticsEPNS_19HeapSpaceStatisticsEm");
+  find_symbol(&v8.adjust_external, ISOLATE "37AdjustAmountOfExternalAllocatedMemoryEl");
+  find_symbol(&v8.current_isolate, ISOLATE "10GetCurrentEv");
 }
 
 static int64_t now_ns(void) {
