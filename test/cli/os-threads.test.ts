@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -224,15 +225,17 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
   const environment = { ...process.env, TASKPERF_SESSION: MARK.split('=')[1] };
 
   test('are found, named, and followed when their parent has gone', async () => {
-    const script = 'sh -c "sleep 31 & wait" & echo ready; sleep 0.4';
-    const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'], env: environment });
+    const script = 'sh -c "sleep 31 & wait" & cat; true';
+    const child = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'inherit'], env: environment });
     const threads = new OsThreads(options);
     threads.begin(child.pid!, 'sh', false);
-    await once(child.stdout, 'data');
-    await delay(100);
-    threads.look();
     const names = (): string[] => [...threads.processes.values()].map((one) => one.name).sort();
-    assert.deepEqual(names(), ['sh', 'sh', 'sleep', 'sleep']);
+    for (let looks = 0; !['cat', 'sleep'].every((name) => names().includes(name)) && looks < 500; looks++) {
+      await delay(20);
+      threads.look();
+    }
+    assert.deepEqual(names(), ['cat', 'sh', 'sh', 'sleep']);
+    child.stdin.end();
     await once(child, 'exit');
     threads.look();
     assert.deepEqual(names(), ['sh', 'sleep'], 'those whose parent has gone');
@@ -253,6 +256,9 @@ describe('the processes of a command', { skip: process.platform !== 'linux' && '
       env: environment,
     });
     const [pid] = (await once(child.stdout, 'data')) as [Buffer];
+    // Until then it is the shell's copy.
+    for (let i = 0; i < 500 && !readFileSync(`/proc/${Number(pid)}/comm`, 'utf8').startsWith('sleep'); i++)
+      await delay(20);
     const threads = new OsThreads(options);
     threads.begin(child.pid!, 'sh', false);
     threads.look();
