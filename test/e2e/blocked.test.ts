@@ -93,7 +93,7 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
     // Until the others have been sent, however long that takes.
     const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-blocked-')), 'sent');
     const burning = get(port, `/burn?ms=400&until=${file}`);
-    await delay(100);
+    while (!fs.existsSync(`${file}.begun`)) await delay(5);
     const behind: Promise<string>[] = [];
     await Promise.all(
       Array.from({ length: 10 }, () => new Promise<void>((sent) => behind.push(get(port, '/fast', sent)))),
