@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { HEADER_BYTES, H_MAGIC, H_PID, H_SESSION, H_VERSION, LAYOUT_VERSION, MAGIC } from '../core/layout.ts';
 import {
+  H_ATTACHED,
   H_F64_NAMESPACE,
   H_F64_PROCESS_START,
   H_F64_SESSION_NAMESPACE,
@@ -81,6 +82,17 @@ export function ownersOf({ i32, f64 }: Words): Owners {
 
 /** Undefined when the file is gone, no region, or not to be trusted. Another version's region has pids only. */
 export function ownersOfFile(file: string): Owners | undefined {
+  const header = headerOfFile(file);
+  return header && ownersOf(header);
+}
+
+/** Is it the region of a process that has loaded taskperf for this tool, and counts? */
+export function countsFor(file: string, tool: number): boolean {
+  const header = headerOfFile(file);
+  return header !== undefined && ownersOf(header).session.pid === tool && header.i32[H_ATTACHED] === 1;
+}
+
+function headerOfFile(file: string): Words | undefined {
   const header = wordsOf(HEADER_BYTES);
   try {
     const source = openFile(file, 'private');
@@ -94,7 +106,7 @@ export function ownersOfFile(file: string): Owners | undefined {
   }
   if (header.i32[H_MAGIC] !== MAGIC) return undefined;
   if (header.i32[H_VERSION] !== LAYOUT_VERSION) header.f64.fill(0, FIRST_IDENTITY_F64);
-  return ownersOf(header);
+  return header;
 }
 
 function removeIfStale(directory: PrivateDirectory, name: string, pid: number): void {

@@ -4,7 +4,7 @@
  * whose creator blocks until it answers (Atomics.wait) would never answer.
  */
 import { Session } from 'node:inspector';
-import { IS_READY, READY_MS, attachExpression } from './attach-expression.ts';
+import { READY_MS, attachExpression } from './attach-expression.ts';
 import type { AttachAnswer } from './attach-expression.ts';
 import type { AttachmentOptions } from './attached.ts';
 
@@ -32,10 +32,10 @@ export class WorkerWatch {
   #isStopped = false;
 
   constructor(options: AttachmentOptions) {
-    this.#expression = attachExpression(options, false);
+    this.#expression = attachExpression(options, 'within');
     const session = this.#session;
     session.connect();
-    session.on('NodeWorker.attachedToWorker', ({ params }) => this.#evaluate(params.sessionId, IS_READY));
+    session.on('NodeWorker.attachedToWorker', ({ params }) => this.#evaluate(params.sessionId));
     session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
       const { result } = JSON.parse(params.message) as Evaluated;
       // A worker that is being terminated throws "illegal access", at anything.
@@ -50,14 +50,13 @@ export class WorkerWatch {
   }
 
   #onAnswer(worker: string, value: unknown): void {
-    if (value === true) this.#evaluate(worker, this.#expression);
-    else if (typeof value !== 'string' || (JSON.parse(value) as AttachAnswer).isEarly === true)
-      setTimeout(() => this.#evaluate(worker, IS_READY), READY_MS).unref();
+    if (typeof value !== 'string' || (JSON.parse(value) as AttachAnswer).isEarly === true)
+      setTimeout(() => this.#evaluate(worker), READY_MS).unref();
   }
 
-  #evaluate(worker: string, expression: string): void {
+  #evaluate(worker: string): void {
     if (this.#isStopped) return;
-    const params = { expression, awaitPromise: true, returnByValue: true };
+    const params = { expression: this.#expression, awaitPromise: true, returnByValue: true };
     const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params });
     try {
       this.#session.post('NodeWorker.sendMessageToWorker', { sessionId: worker, message });

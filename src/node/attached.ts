@@ -8,6 +8,7 @@ import { isMainThread, resourceLimits } from 'node:worker_threads';
 import { CONTROL_DETACH, H_ATTACHED, H_BLOCKED_MS, H_CONTROL, H_SESSION } from '../core/index.ts';
 import { loadAddon } from './addon.ts';
 import { releaseThread, sessionOfThread } from './attach.ts';
+import { CLOSE_MS } from './attach-expression.ts';
 import type { AttachAnswer } from './attach-expression.ts';
 import { WorkerWatch } from './attached-workers.ts';
 import { startCounting } from './counting.ts';
@@ -27,8 +28,8 @@ export interface AttachmentOptions extends CountingOptions {
 
 /** How soon the tool's word is followed: it waits for that. */
 const LOOK_MS = 250;
-/** From when on blockages are the program's: the inspector is closed long before (attach-expression.ts). */
-const SETTLED_MS = 100;
+/** From when on blockages are the program's: the inspector is closed by then. */
+const SETTLED_MS = CLOSE_MS + 100;
 /** A worker held to less has no room for us. */
 const HEAP_MB_MIN = 64;
 

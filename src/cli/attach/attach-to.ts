@@ -9,13 +9,13 @@
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TaskperfError } from '../../core/errors.ts';
-import { CLOSE_INSPECTOR, IS_READY, READY_MS, attachExpression } from '../../node/attach-expression.ts';
+import { CLOSE_INSPECTOR, NOT_READY, READY_MS, attachExpression } from '../../node/attach-expression.ts';
 import type { AttachAnswer } from '../../node/attach-expression.ts';
 import type { CountingOptions } from '../../node/counting.ts';
 import { encodeIdentity, ownIdentity, runsStill } from '../../node/identity.ts';
 import { UsageError } from '../arguments.ts';
 import { isAsleep } from '../os-proc.ts';
-import { isRunning, ownersOfFile, removeStale } from '../stale.ts';
+import { countsFor, isRunning, ownersOfFile, removeStale } from '../stale.ts';
 import { placeFor } from './directory.ts';
 import { HeldRegion } from './held-region.ts';
 import type { Inspector } from './inspector.ts';
@@ -121,8 +121,9 @@ async function load(
     const sessionStart = encodeIdentity(ownIdentity());
     const tool = { session: process.pid, sessionStart, lock: file, token };
     const options = { ...asked, directory, ...tool };
-    const evaluated = whenReady(inspector, attachExpression(options, closer !== undefined));
-    const answer = await within(evaluated, untilMs - performance.now());
+    const region = `${directory}/${target.pid}`;
+    const expression = attachExpression(options, closer === undefined ? 'open' : 'opened');
+    const answer = await whenLoaded(inspector, expression, { region, untilMs });
     if (answer === 'late') {
       dropLock(lock);
       // Also in the middle of a loop that never ends.
@@ -132,32 +133,47 @@ async function load(
         `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
       );
     }
-    requireLoaded(answer, { target, directory });
+    requireLoaded(answer, target, region);
     closer?.done();
   } finally {
-    inspector.close();
+    inspector.close(); // before the target closes it: see attachExpression
     // What the target has not closed itself. (A blocked loop was asked twice by the signal: it opens it again.)
     closer?.later();
   }
 }
 
-function requireLoaded(answer: unknown, { target, directory }: { target: Target; directory: string }): void {
-  // The connection may end before the answer: then the region tells.
-  if (typeof answer !== 'string') {
-    if (ownersOfFile(`${directory}/${target.pid}`)?.session.pid === process.pid) return;
+function requireLoaded(answer: unknown, target: Target, region: string): void {
+  // The connection may have ended before the region was looked at.
+  if (answer === 'loaded' || (answer === undefined && countsFor(region, process.pid))) return;
+  if (typeof answer !== 'string')
     throw refused(target, 'its inspector hung up; see what the process has written');
-  }
-  const { error } = JSON.parse(answer) as AttachAnswer;
-  if (error !== undefined) throw refused(target, error);
+  throw refused(target, (JSON.parse(answer) as AttachAnswer).error!);
 }
 
-async function whenReady(inspector: Inspector, expression: string): Promise<unknown> {
-  for (;;) {
-    const isReady = await inspector.evaluate(IS_READY);
-    if (isReady === true) return await inspector.evaluate(expression);
-    if (isReady === undefined) return undefined;
+/** 'loaded', 'late', why not as JSON, or undefined: the connection has ended. */
+async function whenLoaded(
+  inspector: Inspector,
+  expression: string,
+  { region, untilMs }: { region: string; untilMs: number },
+): Promise<unknown> {
+  const over = new AbortController();
+  const loaded = (async () => {
+    while (!over.signal.aborted && !countsFor(region, process.pid)) await delay(LOOK_MS);
+    return 'loaded';
+  })();
+  const evaluated = whenReady(inspector, expression, over.signal);
+  const answer = await within(Promise.race([evaluated, loaded]), untilMs - performance.now());
+  over.abort();
+  return answer;
+}
+
+async function whenReady(inspector: Inspector, expression: string, over: AbortSignal): Promise<unknown> {
+  while (!over.aborted) {
+    const answer = await inspector.evaluate(expression);
+    if (answer !== NOT_READY) return answer;
     await delay(READY_MS);
   }
+  return undefined;
 }
 
 async function within(answer: Promise<unknown>, ms: number): Promise<unknown> {
