@@ -105,6 +105,7 @@ export class BlockedLog {
   readonly #waits: Map<string, WaitRow> = new Map();
   /** By process, thread and beginning: CPU time of a section that goes on, as last seen. */
   readonly #seen: Map<string, BlockedNow> = new Map();
+  #endNs = Number.POSITIVE_INFINITY;
   #lookedNs = 0;
   readonly #stacks: Stacks | undefined;
   /** What was seen of sections while they went on, by process and beginning. */
@@ -197,12 +198,21 @@ export class BlockedLog {
       const slot = reader.thread(index);
       if (slot === undefined) continue;
       this.#addRecords(reader, slot, pid);
-      const endNs = hasExited ? slot.f64[T_F64_NATIVE + NATIVE_NOW]! : Number(process.hrtime.bigint());
+      const endNs = hasExited ? slot.f64[T_F64_NATIVE + NATIVE_NOW]! : this.#untilNs();
       this.#addLast(reader, slot, { pid, endNs, seen: this.#seen.get(`${pid}:${index}`) });
       this.#seen.delete(`${pid}:${index}`);
     }
     this.#rows.sort((a, b) => b.wallNs - a.wallNs);
     this.#rows.length = Math.min(this.#rows.length, KEPT_MAX);
+  }
+
+  /** Nothing lasts longer: the run was over then, however long it takes to look at all of it. */
+  endsAt(ns: number): void {
+    this.#endNs = ns;
+  }
+
+  #untilNs(): number {
+    return Math.min(this.#endNs, Number(process.hrtime.bigint()));
   }
 
   #addRecords(reader: RegionReader, slot: Words, pid: number): void {

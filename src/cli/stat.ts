@@ -88,7 +88,9 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const { intervals, stop } = follow(session, { options, output, system, startNs });
   const ended = await child.ended;
   stop();
-  const elapsedNs = nowNs() - startNs;
+  const endNs = nowNs();
+  session.blocked?.endsAt(endNs);
+  const elapsedNs = endNs - startNs;
   system.stop();
   intervals?.next(elapsedNs, output.style);
   const report = reportOf(options, {

@@ -98,7 +98,8 @@ test('a child without our environment is counted as a whole, which a note says',
   assert.equal(uncounted.length, 2);
   for (const one of uncounted) {
     const { value } = one.counters['task-clock']!;
-    assert.ok(value >= 120e6, `${one.name}: ${value}`);
+    // Without the addon the child burns by the wall clock.
+    assert.ok(value >= (noAddon ? 40e6 : 120e6), `${one.name}: ${value}`);
   }
   // Whoever does not load us would see the variable, and pass it on.
   for (const way of ['no-env', 'own-options'])

@@ -37,7 +37,8 @@ describe('a group of kernel counters', { skip: software }, () => {
     within(faults!, found.pages, found.pages * 1.2);
     within(switches!, found.sleeps, found.sleeps + 100);
     within(migrations!, 0, found.sleeps + 100);
-    within(taskClock!, found.cpu * 0.8, found.cpu * 1.01);
+    // The kernel’s own part of each switch is in the one and not in the other.
+    within(taskClock!, found.cpu * 0.8, found.cpu * 1.01 + 10_000 * switches! + 200_000);
     // Opening it took two more.
     assert.deepEqual(
       { ...found.reading, values: [] },

@@ -39,7 +39,9 @@ export async function statAttached(pid: number, options: StatArguments, output: 
   const system = { processes: new Map(), ended: [] };
   const { intervals, stop } = follow(session, { options, output, system, startNs });
   const status = await untilEnd(attached, stopped, options.command);
-  const elapsedNs = nowNs() - startNs;
+  const endNs = nowNs();
+  session.blocked?.endsAt(endNs);
+  const elapsedNs = endNs - startNs;
   const hasLeft = attached.hasLeft();
   const hasLetGo = await attached.detach();
   stop();
