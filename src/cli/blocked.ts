@@ -133,8 +133,8 @@ export class BlockedLog {
 
   /** Looks at the threads of a process that runs, before its rings are drained. */
   look(reader: RegionReader, pid: number): void {
-    if (isCopy(reader)) return;
     const nowNs = Number(process.hrtime.bigint());
+    if (isCopy(reader) || nowNs > this.#endNs) return;
     for (let index = 0; index < reader.threadsUsed; index++) {
       const key = `${pid}:${index}`;
       const before = this.#seen.get(key);

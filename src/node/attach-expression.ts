@@ -40,8 +40,8 @@ export type Channel = 'within' | 'open' | 'opened';
 /**
  * A tool that was killed may be the end of the process: Node's inspector writes to a connection that ended in the same turn
  * of its own loop (nodejs/node#34833, SIGSEGV in Node 20 to 26). So as little as possible is written: that all went well is
- * told by the region, only other answers are given, and to a tool that is there; and the inspector is closed when nobody is
- * connected any more.
+ * told by the region, only errors are answered, and to a tool that is there; and the inspector is closed when the tool has
+ * hung up. A promise that nobody can resolve any more would be answered, too, when it is collected: it is held until then.
  */
 export function attachExpression(options: AttachmentOptions, channel: Channel): string {
   const file = JSON.stringify(fileURLToPath(new URL('./attached.js', import.meta.url)));
@@ -53,15 +53,18 @@ export function attachExpression(options: AttachmentOptions, channel: Channel): 
   // A worker has its port when its program may begin.
   const threads = "process.getBuiltinModule('node:worker_threads')";
   const isEarly = `!${threads}.isMainThread && ${threads}.parentPort === null`;
-  const load = `${isOld} ? ${old} : ${isLate} ? undefined : ${isEarly} ? {isEarly: true} : ${attach}`;
+  const load = `${isOld} ? ${old} : ${isLate} ? {error: 'its event loop went on only when taskperf had given up; try again'} : ${isEarly} ? {isEarly: true} : ${attach}`;
   const failed = "{error: String((error && error.message) || error).split('\\n', 1)[0]}";
-  const isSaid = channel === 'within' ? 'true' : `answer?.error !== undefined && ${isThere(options)}`;
-  const close = channel === 'opened' ? `setTimeout(() => ${CLOSE_INSPECTOR}, ${CLOSE_MS});` : '';
+  const isSaid = channel === 'within' ? 'true' : `answer.error !== undefined && ${isThere(options)}`;
+  // The next may have been opened by somebody else.
+  const close = channel === 'opened' ? `if (url() === opened) ${CLOSE_INSPECTOR};` : '';
   return `!(${IS_READY}) ? ${NOT_READY} : new Promise((resolve) => setImmediate(() => {
     let answer;
     try { answer = ${load}; } catch (error) { answer = ${failed}; }
-    if (${isSaid}) resolve(JSON.stringify(answer ?? {}));
-    ${close}
+    if (${isSaid}) resolve(JSON.stringify(answer));
+    const url = () => process.getBuiltinModule?.('node:inspector').url();
+    const opened = url();
+    setTimeout(() => { void resolve; ${close} }, ${CLOSE_MS}).unref?.();
   }))`;
 }
 
@@ -74,6 +77,8 @@ function isThere({ session, sessionStart }: AttachmentOptions): string {
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
       const isGone = fields[0] === 'Z' || fields[0] === 'X' || (fields[6] & ${EXITING}) !== 0;
       return !isGone && (${startTicks} === 0 || Number(fields[19]) === ${startTicks});
-    } catch (error) { return error.code !== 'ENOENT' && error.code !== 'ESRCH'; }
+    } catch (error) {
+      return (error.code !== 'ENOENT' && error.code !== 'ESRCH') || !process.getBuiltinModule('node:fs').existsSync('/proc/1/stat');
+    }
   })()`;
 }

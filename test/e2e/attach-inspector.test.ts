@@ -10,6 +10,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attached, childrenOf, directory, taskperf, withProgram } from './attach-run.js';
 import type { ProgramOptions } from './attach-run.js';
+import { rowOf } from './run-stat.js';
 import { listenersOf } from '#cli/attach/sockets.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -131,6 +132,32 @@ describe('the inspector', { concurrency: 2 }, () => {
       if (spawnSync('setpriv', ['--version']).status !== 0) return;
       const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
       assert.match(await refusal(pid, nobody), /hides from its own user|cannot use|not private/);
+    });
+  });
+
+  test('is closed before the tool has ended: the next one opens its own', async () => {
+    await withProgram([plain], {}, async ({ pid }) => {
+      const before = portsOf(pid);
+      for (let i = 0; i < 4; i++) {
+        const { code, stderr } = await taskperf(['stat', '-p', String(pid), '--', 'true']).ended();
+        assert.equal(code, 0, stderr);
+        assert.deepEqual(portsOf(pid), before);
+      }
+    });
+  });
+
+  test('is not the end of a program whose tools are killed while they attach', async () => {
+    await withProgram([plain], {}, async ({ pid, port, child }) => {
+      const before = portsOf(pid);
+      for (let i = 0; i < 6; i++) {
+        const tool = taskperf(['stat', '-p', String(pid)]);
+        await delay(150 + i * 40); // from its start to after it has attached
+        await tool.ended('SIGKILL');
+      }
+      await until(() => String(portsOf(pid)) === String(before), 'the end of its inspector');
+      assert.deepEqual([child.exitCode, child.signalCode], [null, null]);
+      const document = await attached(pid, async () => void (await fetch(`http://127.0.0.1:${port}/again`)));
+      assert.equal(rowOf(document, 'GET /again').count, 1);
     });
   });
 

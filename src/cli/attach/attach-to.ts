@@ -22,6 +22,7 @@ import type { Inspector } from './inspector.ts';
 import { dropLock, takeLock } from './lock.ts';
 import type { Lock } from './lock.ts';
 import { openInspector } from './open.ts';
+import type { Opened } from './open.ts';
 import { findTarget, refused } from './target.ts';
 import type { Target } from './target.ts';
 
@@ -51,6 +52,8 @@ const DETACH_MS = 10_000;
 /** A worker that sleeps for so long does not look four times a second, as one does whose loop waits. */
 const PARKED_MS = 1000;
 const CLOSE_MS = 1000;
+/** The target closes its inspector within a third of a second, if its loop lets it. */
+const CLOSED_MS = 2000;
 const LOOK_MS = 10;
 
 /** @throws TaskperfError in one sentence why not. */
@@ -61,8 +64,9 @@ export async function attachTo(pid: number, asked: Asked): Promise<Attached> {
   const region = `${directory}/${pid}`;
   requireUncounted(region, target);
   const lock = takeLock(directory, pid);
+  let loaded: Loaded;
   try {
-    await load(target, { asked, directory, lock });
+    loaded = await load(target, { asked, directory, lock });
   } catch (error) {
     dropLock(lock);
     throw error;
@@ -72,6 +76,7 @@ export async function attachTo(pid: number, asked: Asked): Promise<Attached> {
   const detach = async (): Promise<boolean> => {
     const isDone = await letGo(held, { pid, isAlive });
     held.close();
+    await loaded.closed; // the next tool would find it open, and lose it
     dropLock(lock);
     return isDone;
   };
@@ -110,36 +115,58 @@ function requireUncounted(region: string, { pid }: Target): void {
   fs.rmSync(region, { force: true });
 }
 
+interface Loaded {
+  /** Settles when the inspector is closed again, or cannot be yet. */
+  readonly closed: Promise<void>;
+}
+
+/** @throws TaskperfError why not; then the inspector is closed, or will be. */
 async function load(
   target: Target,
   { asked, directory, lock }: { asked: Asked; directory: string; lock: Lock },
-): Promise<void> {
+): Promise<Loaded> {
   const untilMs = performance.now() + ATTACH_MS;
-  const { inspector, closer } = await openInspector(target, { directory, withinMs: ATTACH_MS });
-  try {
-    const { file, token } = lock;
-    const sessionStart = encodeIdentity(ownIdentity());
-    const tool = { session: process.pid, sessionStart, lock: file, token };
-    const options = { ...asked, directory, ...tool };
-    const region = `${directory}/${target.pid}`;
+  const tool = { session: process.pid, sessionStart: encodeIdentity(ownIdentity()) };
+  const options = { ...asked, directory, ...tool, lock: lock.file, token: lock.token };
+  const region = `${directory}/${target.pid}`;
+  for (let isAgain = false; ; isAgain = true) {
+    const opened = await openInspector(target, { directory, withinMs: untilMs - performance.now() });
+    const { inspector, closer } = opened;
     const expression = attachExpression(options, closer === undefined ? 'open' : 'opened');
     const answer = await whenLoaded(inspector, expression, { region, untilMs });
-    if (answer === 'late') {
-      dropLock(lock);
-      // Also in the middle of a loop that never ends.
-      if (closer !== undefined) await within(inspector.evaluate(CLOSE_INSPECTOR), CLOSE_MS);
-      throw refused(
-        target,
-        `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
-      );
-    }
-    requireLoaded(answer, target, region);
-    closer?.done();
-  } finally {
+    if (answer === 'late') throw await giveUp(target, opened, lock);
     inspector.close(); // before the target closes it: see attachExpression
-    // What the target has not closed itself. (A blocked loop was asked twice by the signal: it opens it again.)
-    closer?.later();
+    const closed = whenClosed(opened);
+    // It was open for a tool that was killed, and has been closed after it.
+    if (answer === undefined && closer === undefined && !isAgain && !countsFor(region, process.pid)) continue;
+    try {
+      requireLoaded(answer, target, region);
+    } catch (error) {
+      await closed;
+      throw error;
+    }
+    return { closed };
   }
+}
+
+async function giveUp(target: Target, { inspector, closer }: Opened, lock: Lock): Promise<TaskperfError> {
+  dropLock(lock);
+  // Also in the middle of a loop that never ends.
+  if (closer !== undefined) await within(inspector.evaluate(CLOSE_INSPECTOR), CLOSE_MS);
+  inspector.close();
+  // A blocked loop was asked twice by the signal: it opens it again.
+  closer?.later();
+  return refused(
+    target,
+    `its event loop has been blocked for ${ATTACH_MS / 1000} s; try again when it answers`,
+  );
+}
+
+async function whenClosed({ closer, isOpen }: Opened): Promise<void> {
+  if (closer === undefined) return;
+  for (const untilMs = performance.now() + CLOSED_MS; isOpen(); await delay(LOOK_MS))
+    if (performance.now() > untilMs) return closer.later();
+  closer.done();
 }
 
 function requireLoaded(answer: unknown, target: Target, region: string): void {

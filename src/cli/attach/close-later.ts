@@ -9,7 +9,7 @@
  */
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CLOSE_INSPECTOR } from '../../node/attach-expression.ts';
+import { CLOSE_INSPECTOR, CLOSE_MS } from '../../node/attach-expression.ts';
 import { runsStill } from '../../node/identity.ts';
 import { DONE } from './closer.ts';
 import type { Errand, Signalled } from './closer.ts';
@@ -30,10 +30,11 @@ const LOOK_MS = 100;
 const { target, workers } = JSON.parse(process.argv[2]!) as Errand;
 let fromMs = Number.POSITIVE_INFINITY;
 const said = text(process.stdin).catch(() => '');
-const ended = said.then((word) => {
+const ended = said.then(async (word) => {
   fromMs = performance.now();
   if (word === DONE) return undefined;
   removeStaleLock(target.lock); // of a tool that was killed
+  await delay(CLOSE_MS + LOOK_MS); // mostly the target does that itself
   return closeOpened(target);
 });
 await Promise.all([ended, ...workers.map(closeOpened)]);

@@ -29,6 +29,7 @@ export class Inspector {
 
   /** The expression's value, undefined when the connection ends before it is there. */
   async evaluate(expression: string): Promise<unknown> {
+    if (this.#socket.readyState !== WebSocket.OPEN) return undefined;
     const id = ++this.#last;
     const params = { expression, awaitPromise: true, returnByValue: true };
     const answer = new Promise<unknown>((resolve) => {

@@ -17,6 +17,8 @@ export interface Opened {
   readonly inspector: Inspector;
   /** It was opened for us, and is to be closed. Undefined: it was open. */
   readonly closer: Closer | undefined;
+  /** Does it still listen? */
+  isOpen(): boolean;
 }
 
 const LOOK_MS = 10;
@@ -34,7 +36,12 @@ export async function openInspector(
       'Linux hides it from its own user, because it has changed its user or has capabilities; start it under `taskperf stat --`',
     );
   const there = before.find(({ port }) => port === expected.port);
-  if (there !== undefined) return { inspector: await connectThere(target, there), closer: undefined };
+  const isOpen =
+    ({ inode }: Listener) =>
+    (): boolean =>
+      listenersOf(pid)?.some((one) => one.inode === inode) === true;
+  if (there !== undefined)
+    return { inspector: await connectThere(target, there), closer: undefined, isOpen: isOpen(there) };
   if (expected.isHidden)
     throw refused(
       target,
@@ -56,7 +63,8 @@ export async function openInspector(
   }
   process.kill(pid, 'SIGUSR1');
   try {
-    return { inspector: await connectNew(target, new Set(sockets), withinMs), closer };
+    const { inspector, opened } = await connectNew(target, new Set(sockets), withinMs);
+    return { inspector, closer, isOpen: isOpen(opened) };
   } catch (error) {
     closer.later();
     throw error;
@@ -75,7 +83,11 @@ async function connectThere(target: Target, { host, port }: Listener): Promise<I
   }
 }
 
-async function connectNew(target: Target, known: Set<string>, withinMs: number): Promise<Inspector> {
+async function connectNew(
+  target: Target,
+  known: Set<string>,
+  withinMs: number,
+): Promise<{ inspector: Inspector; opened: Listener }> {
   const { pid, startTicks } = target;
   const untilMs = performance.now() + withinMs;
   let reason = 'it handles SIGUSR1 itself, its inspector was open already, or it is blocked';
@@ -83,7 +95,7 @@ async function connectNew(target: Target, known: Set<string>, withinMs: number):
     if (!runsStill(pid, startTicks)) throw refused(target, 'it has ended');
     for (const opened of (listenersOf(pid) ?? []).filter(({ inode }) => !known.has(inode))) {
       const inspector = await asked(opened);
-      if (inspector instanceof Inspector) return inspector;
+      if (inspector instanceof Inspector) return { inspector, opened };
       // Its program may have begun to listen in this moment. What does not answer yet is asked again.
       if (inspector === 'other') known.add(opened.inode);
       else reason = `nothing answers on its port ${opened.port}`;
