@@ -295,7 +295,10 @@ function shownName(text: string): string {
   return text.slice(0, COMMAND_LENGTH_MAX);
 }
 
-/** Threads name themselves when they have begun, and an execve renames: look 0, 1, 2, 4, 8 … asks again. */
+/**
+ * Threads name themselves when they have begun to run, which may be some looks later where the cores are busy, and an execve
+ * renames: each of the first eight looks asks again, then look 16, 32 …
+ */
 function isRenameLook(looks: number): boolean {
-  return (looks & (looks - 1)) === 0;
+  return looks < 8 || (looks & (looks - 1)) === 0;
 }

@@ -18,7 +18,7 @@ export interface Opened {
   /** It was opened for us, and is to be closed. Undefined: it was open. */
   readonly closer: Closer | undefined;
   /** Does it still listen? */
-  isOpen(): boolean;
+  readonly isOpen: () => boolean;
 }
 
 const LOOK_MS = 10;
