@@ -56,17 +56,24 @@ export function attachExpression(options: AttachmentOptions, channel: Channel): 
   const load = `${isOld} ? ${old} : ${isLate} ? {error: 'its event loop went on only when taskperf had given up; try again'} : ${isEarly} ? {isEarly: true} : ${attach}`;
   const failed = "{error: String((error && error.message) || error).split('\\n', 1)[0]}";
   const isSaid = channel === 'within' ? 'true' : `answer.error !== undefined && ${isThere(options)}`;
-  // The next may have been opened by somebody else.
-  const close = channel === 'opened' ? `if (url() === opened) ${CLOSE_INSPECTOR};` : '';
   return `!(${IS_READY}) ? ${NOT_READY} : new Promise((resolve) => setImmediate(() => {
     let answer;
     try { answer = ${load}; } catch (error) { answer = ${failed}; }
     if (${isSaid}) resolve(JSON.stringify(answer));
-    const url = () => process.getBuiltinModule?.('node:inspector').url();
-    const opened = url();
-    setTimeout(() => { void resolve; ${close} }, ${CLOSE_MS}).unref?.();
+    ${AFTERWARDS[channel]}
   }))`;
 }
+
+/** By channel: a worker, which is always answered, needs nothing. */
+const AFTERWARDS: Readonly<Record<Channel, string>> = {
+  within: '',
+  open: `setTimeout(() => void resolve, ${CLOSE_MS}).unref?.();`,
+  // The next inspector may have been opened by somebody else.
+  opened: `
+    const url = () => process.getBuiltinModule?.('node:inspector').url();
+    const opened = url();
+    setTimeout(() => { void resolve; if (url() === opened) ${CLOSE_INSPECTOR}; }, ${CLOSE_MS}).unref?.();`,
+};
 
 /** Does the tool run? Of one that cannot be looked at it is not said that it is gone. */
 function isThere({ session, sessionStart }: AttachmentOptions): string {
