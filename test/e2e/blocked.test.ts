@@ -67,6 +67,17 @@ function get(port: number, path: string, onSent: () => void = () => {}): Promise
   });
 }
 
+/** A request that has begun to burn, for so long and until there is the file, alone in a folder of its own. */
+async function burningUntilFile(
+  port: number,
+  ms: number,
+): Promise<{ burning: Promise<string>; file: string }> {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-blocked-')), 'over');
+  const burning = get(port, `/burn?ms=${ms}&until=${file}`);
+  while (!fs.existsSync(`${file}.begun`)) await delay(5);
+  return { burning, file };
+}
+
 async function run(
   options: { args?: string[]; program?: string[]; end?: () => void },
   load: (port: number, said: string) => Promise<void>,
@@ -91,9 +102,7 @@ test('the longest blockages: when, how long, by whom, computing or parked, and w
   const document = await run({}, async (port) => {
     for (const target of ['/fast', '/burn?ms=1']) assert.equal(await get(port, target), 'ok');
     // Until the others have been sent, however long that takes.
-    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-blocked-')), 'sent');
-    const burning = get(port, `/burn?ms=400&until=${file}`);
-    while (!fs.existsSync(`${file}.begun`)) await delay(5);
+    const { burning, file } = await burningUntilFile(port, 400);
     const behind: Promise<string>[] = [];
     await Promise.all(
       Array.from({ length: 10 }, () => new Promise<void>((sent) => behind.push(get(port, '/fast', sent)))),
@@ -215,15 +224,12 @@ describe('what only the native boundaries see', {
   test('killed in the middle of one: it is listed, until the end', async () => {
     const document = await run({ args: ['--stack'], end: () => {} }, async (port, said) => {
       const pid = Number(/pid (\d+)/.exec(said)![1]);
-      const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'taskperf-blocked-')), 'never');
-      const burning = get(port, `/burn?ms=20000&until=${file}`).catch(
-        (error: NodeJS.ErrnoException) => error.code,
-      );
-      while (!fs.existsSync(`${file}.begun`)) await delay(5);
+      const { burning, file } = await burningUntilFile(port, 20_000);
+      const ended = burning.catch((error: NodeJS.ErrnoException) => error.code);
       fs.rmSync(path.dirname(file), { recursive: true });
       await delay(1000);
       process.kill(pid, 'SIGKILL');
-      assert.equal(await burning, 'ECONNRESET');
+      assert.equal(await ended, 'ECONNRESET');
     });
     assert.equal(document.exit.signal, 'SIGKILL');
     const { wallNs, untilEnd, stack, startNs } = blockageBy(document, 'GET /burn');
