@@ -79,13 +79,13 @@ Spread is the middle half of the repeats (quartiles). The tests show the other t
 
 ## What falls short
 
-- **Ten awaits.** A request that itself takes 15 to 20 µs pays for its whole life as a task. Taken apart on Node 24 (least
+- **Ten awaits.** A request that itself takes 15 to 25 µs pays for its whole life as a task. Taken apart on Node 24 (least
   of 21 interleaved blocks each, µs per request): nothing 15.0; region mapped, counters open on the thread 15.4; native
   boundaries 15.6; frame carrier and promise hook 16.4; every request a task 19.6. So seeing the switches costs 9 %, and
   the tasks themselves 22 %: fork and exit with three inherited counters (0.9 µs in a hot loop, 1.5 with cold caches), 14
   clock readings, re-entering around the events of request and response, the route's name. On Node 20 and 22
   AsyncLocalStorage alone adds 27 % before taskperf does anything, and async_hooks 5 % more; the target there is 30 %.
-- **Added cost with 1 ms of work** is higher than with none (15 to 23 µs against 8 to 13): the same code, with caches that
+- **Added cost with 1 ms of work** is higher than with none (17 to 33 µs against 8 to 15): the same code, with caches that
   the work in between has emptied.
 - **Beside the peers.** The cheapest of them, dd-trace's profiler, samples a hundred times a second and adds nothing that
   this benchmark can tell from zero, so a third of that is out of reach for anything that counts.
