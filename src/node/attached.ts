@@ -15,6 +15,7 @@ import { startCounting } from './counting.ts';
 import type { Counting, CountingOptions } from './counting.ts';
 import { decodeIdentity, runsStill } from './identity.ts';
 import type { Identity } from './identity.ts';
+import { markApart } from './marking.ts';
 import { followFastify } from './routes/fastify.ts';
 
 export interface AttachmentOptions extends CountingOptions {
@@ -68,6 +69,7 @@ class Attachment {
   constructor(options: AttachmentOptions) {
     this.#options = options;
     this.#tool = decodeIdentity(options.session, options.sessionStart);
+    markApart();
     // What we do now is not the program's blockage.
     const { blockedMs, ...counted } = options;
     this.#counting = startCounting(counted);

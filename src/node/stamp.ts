@@ -1,16 +1,8 @@
-/**
- * Remembers the task of a request or response object without being seen: a private field grafted onto the object. It
- * appears in no key list, no `util.inspect`, no JSON, and reads in a few ns (a WeakMap takes tens, a symbol property
- * shows in console.log).
- */
+/** Remembers the task of a request or response object without being seen (marking.ts says how). */
+import { Itself, marksApart } from './marking.ts';
 import type { Task } from './task.ts';
 
-class Itself {
-  constructor(target: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: this is how a private field is put on a foreign object
-    return target;
-  }
-}
+const apart = new WeakMap<object, Task>();
 
 class Stamp extends Itself {
   #task: Task | null;
@@ -30,25 +22,28 @@ class Stamp extends Itself {
     }
   }
 
-  static move(target: object, task: Task | null): void {
-    (target as Stamp).#task = task;
+  static set(target: object, task: Task | null): void {
+    if (#task in target) (target as Stamp).#task = task;
+    else new Stamp(target, task);
   }
 
-  static has(target: object): boolean {
-    return #task in target;
+  static clear(target: object): void {
+    if (#task in target) (target as Stamp).#task = null;
   }
 }
 
 /** Says that what `target` emits is done in the name of `task`, or of nobody. */
 export function stamp(target: object, task: Task | null): void {
-  if (Stamp.has(target)) Stamp.move(target, task);
-  else new Stamp(target, task);
+  if (!marksApart()) Stamp.set(target, task);
+  else if (task === null) apart.delete(target);
+  else apart.set(target, task);
 }
 
 export function taskOf(target: object): Task | null {
-  return Stamp.of(target);
+  return marksApart() ? (apart.get(target) ?? null) : Stamp.of(target);
 }
 
 export function unstamp(target: object): void {
-  if (Stamp.has(target)) Stamp.move(target, null);
+  if (marksApart()) apart.delete(target);
+  else Stamp.clear(target);
 }

@@ -64,6 +64,26 @@ test('a plain server is counted from then on, let go, and nothing of it is diffe
   }
 });
 
+test('requests have the hidden classes that V8 has compiled for, also while they are counted', async () => {
+  const program = await start(['test/fixtures/programs/attach-shapes.mjs'], {
+    node: ['--allow-natives-syntax'],
+  });
+  try {
+    // The first ones still change what V8 knows of their fields.
+    for (let i = 0; i < 20; i++) await get(program.port, '/');
+    const kept = get(program.port, '/kept').catch(() => undefined);
+    assert.equal(await get(program.port, '/'), '[true,true]');
+    const document = await attached(program.pid, async () => {
+      for (let i = 0; i < 5; i++) assert.equal(await get(program.port, '/'), '[true,true]');
+    });
+    assert.equal(rowOf(document, 'GET /').count, 5);
+    await program.kill();
+    await kept;
+  } finally {
+    await program.kill();
+  }
+});
+
 test('a tool that was killed: the process notices, and lets go by itself', async () => {
   const program = await start(['test/fixtures/programs/attach-server.mjs']);
   try {
