@@ -20,9 +20,12 @@ import { calibratedWork, start } from './process.mjs';
 
 const CONNECTIONS = 10;
 const BLOCKS = 6;
-/** Requests. `between`: while taskperf is attached, and between its end and the second measurement: for the compilers. */
+/**
+ * Requests. `between`: while taskperf is attached, and between its end and the second measurement. Those of /awaits go before
+ * those of /work, too: it is the same code, and the compilers need tens of thousands.
+ */
 const ROUTES = {
-  '/awaits': { warmUp: 40_000, between: 24_000, measured: 150_000 },
+  '/awaits': { warmUp: 80_000, between: 80_000, measured: 150_000 },
   '/work': { warmUp: 600, between: 600, measured: 1_500 },
 };
 
@@ -87,12 +90,12 @@ async function measurePair(node, load, work) {
   }
   const [attached, plain] = servers;
   try {
-    for (const server of servers) await send(load, server, counts.warmUp);
+    await warm(load, servers, 'warmUp');
     const before = await measure(load, servers);
     const detach = await begin(attached);
-    for (const server of servers) await send(load, server, counts.between);
+    await warm(load, servers, 'between');
     await detach();
-    for (const server of servers) await send(load, server, counts.between);
+    await warm(load, servers, 'between');
     const after = await measure(load, servers);
     const change = (server) => after.get(server) / before.get(server);
     return { before: before.get(attached), ratio: change(attached) / change(plain) };
@@ -120,8 +123,13 @@ async function measure(load, servers) {
   return costs;
 }
 
-async function send(load, { port }, requests) {
-  await load.ask({ command: 'load', port, path: `${options.route}/42`, connections: CONNECTIONS, requests });
+async function warm(load, servers, phase) {
+  for (const route of new Set(['/awaits', options.route]))
+    for (const server of servers) await send(load, server, ROUTES[route][phase], route);
+}
+
+async function send(load, { port }, requests, route = options.route) {
+  await load.ask({ command: 'load', port, path: `${route}/42`, connections: CONNECTIONS, requests });
 }
 
 /** Settles when the process is being counted, with the function that ends that and proves that it counted. */

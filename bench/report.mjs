@@ -126,7 +126,7 @@ function guestRows() {
     `${label}, ${connections} connection${connections === 1 ? '' : 's'}`,
     `≤ ${GUEST_LIMIT.toFixed(2)}`,
     ratio.toFixed(3),
-    'exact ± 2 %',
+    '± 10 % (compilers)',
     verdict(ratio <= GUEST_LIMIT),
   ]);
 }

@@ -4,8 +4,8 @@
  *
  * A private field appears in no key list, no `util.inspect`, no JSON, and reads in a few ns (a WeakMap takes tens, a new entry
  * 170; a symbol property shows in console.log). But it gives the object another hidden class, and compiled code that has met
- * both looks for both ever after. After detaching, a request with ten awaits took 1.07 times as long with fields and 1.02
- * times with WeakMaps (Node 24, medians of 12 and 22 pairs, middle halves 0.99 to 1.10 and 0.98 to 1.08).
+ * both looks for both ever after. After detaching, a request with ten awaits took 1.064 times as long with fields (middle half
+ * of 10 pairs 1.047 to 1.146) and 1.005 times with WeakMaps (0.970 to 1.016; Node 24, `npm run bench -- detach`).
  */
 let apart = false;
 
