@@ -21,7 +21,6 @@ export function marksApart(): boolean {
 /** Returns the object it is given, so that a subclass can put its private field on a foreign object. */
 export class Itself {
   constructor(target: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: the point of this class
     // oxlint-disable-next-line no-constructor-return -- the point of this class
     return target;
   }

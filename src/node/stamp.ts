@@ -26,10 +26,6 @@ class Stamp extends Itself {
     if (#task in target) (target as Stamp).#task = task;
     else new Stamp(target, task);
   }
-
-  static clear(target: object): void {
-    if (#task in target) (target as Stamp).#task = null;
-  }
 }
 
 /** Says that what `target` emits is done in the name of `task`, or of nobody. */
@@ -44,6 +40,5 @@ export function taskOf(target: object): Task | null {
 }
 
 export function unstamp(target: object): void {
-  if (marksApart()) apart.delete(target);
-  else Stamp.clear(target);
+  stamp(target, null);
 }
