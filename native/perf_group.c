@@ -25,6 +25,8 @@
 #include "perf_page.h"
 
 enum { DESCRIPTOR_MIN = 960 };
+// Another try means that the thread was interrupted within some ten instructions.
+enum { TRIES_MAX = 16 };
 
 // What read(2) of a leader fills.
 struct group_words {
@@ -97,8 +99,13 @@ static bool map_pages(struct perf_counter *counters, int count) {
 // The two ways to read a group: values in order, and the ns missed. true: it worked.
 static bool read_pages(const struct perf_counter *counters, int count, struct group_words *words, uint64_t *missed) {
   uint64_t unused;
-  for (int i = 0; i < count; i++)
-    if (!page_read(counters[i].page, &words->values[i], i == 0 ? missed : &unused)) return false;
+  int tries = 0;
+  for (int i = 0; i < count; i++) {
+    enum page_reading reading = page_read(counters[i].page, &words->values[i], i == 0 ? missed : &unused);
+    if (reading == PAGE_READ) continue;
+    if (reading == PAGE_REFUSED || ++tries == TRIES_MAX) return false;
+    i = -1;  // all of them: what the first try has executed would be in the later counters alone
+  }
   return true;
 }
 

@@ -16,9 +16,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-// A retry means that the thread was interrupted within some ten instructions.
-enum { TRIES_MAX = 16 };
-
 #if defined(__x86_64__)
 static bool has_register(uint32_t number) { return (void)number, true; }
 
@@ -82,21 +79,15 @@ static int64_t sign_extended(uint64_t value, unsigned width) {
   return (int64_t)(value << (64 - width)) >> (64 - width);
 }
 
-bool page_read(const struct perf_event_mmap_page *shared, uint64_t *value, uint64_t *missed_ns) {
+enum page_reading page_read(const struct perf_event_mmap_page *shared, uint64_t *value, uint64_t *missed_ns) {
   const volatile struct perf_event_mmap_page *page = shared;
-  for (int tries = 0; tries < TRIES_MAX; tries++) {
-    uint32_t lock = page->lock;
-    // The kernel writes on this core, within an interrupt of this thread: keeping the compiler's order is enough.
-    __asm__ volatile("" ::: "memory");
-    uint32_t index = page->index;
-    if (index == 0 || !page->cap_user_rdpmc || !has_register(index - 1)) return false;
-    int64_t sum = page->offset + sign_extended(read_register(index - 1), page->pmc_width);
-    uint64_t missed = page->time_enabled - page->time_running;
-    __asm__ volatile("" ::: "memory");
-    if (page->lock != lock) continue;
-    *value = (uint64_t)sum;
-    *missed_ns = missed;
-    return true;
-  }
-  return false;
+  uint32_t lock = page->lock;
+  // The kernel writes on this core, within an interrupt of this thread: keeping the compiler's order is enough.
+  __asm__ volatile("" ::: "memory");
+  uint32_t index = page->index;
+  if (index == 0 || !page->cap_user_rdpmc || !has_register(index - 1)) return PAGE_REFUSED;
+  *value = (uint64_t)(page->offset + sign_extended(read_register(index - 1), page->pmc_width));
+  *missed_ns = page->time_enabled - page->time_running;
+  __asm__ volatile("" ::: "memory");
+  return page->lock == lock ? PAGE_READ : PAGE_CHANGED;
 }

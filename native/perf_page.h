@@ -13,7 +13,11 @@ bool page_ask(struct perf_event_attr *attr);
 // Maps the page of a counter of the calling thread. NULL when the kernel lets nobody read this counter so.
 struct perf_event_mmap_page *page_map(int fd);
 void page_unmap(struct perf_event_mmap_page *page);
-// The counter's value, and the ns that it was to count but was not on the PMU. false: not now, a read(2) tells. Must run
-// on the thread that the counter counts.
-bool page_read(const struct perf_event_mmap_page *page, uint64_t *value, uint64_t *missed_ns);
+enum page_reading {
+  PAGE_READ,
+  PAGE_CHANGED,  // the thread was interrupted meanwhile, and the kernel has written: once more
+  PAGE_REFUSED,  // not now: a read(2) tells
+};
+// The counter's value, and the ns that it was to count but was not on the PMU. Must run on the thread that the counter counts.
+enum page_reading page_read(const struct perf_event_mmap_page *page, uint64_t *value, uint64_t *missed_ns);
 #endif

@@ -60,6 +60,15 @@ function aboutRegisters(guest: LeftBehind): void {
       }
     }
   });
+
+  test('a group is read at one moment, also when interrupted', () => {
+    const { preemptions, ...found } = guest.printed<{ preemptions: number; different: number }>(
+      'kernel-together',
+    );
+    // Three by read(2): two to start, and the first reading.
+    assert.deepEqual(found, { readable: 1, different: 0, reads: 3 });
+    assert.ok(preemptions > 20, `${preemptions} preemptions`);
+  });
 }
 
 /** Every task of tasks.mjs is counted exactly. */

@@ -36,10 +36,11 @@ with_pmu() {
   run kernel-forbidden ./perf-group agree
   echo 1 > /proc/sys/kernel/perf_user_access
   run kernel-agree ./perf-group agree
+  run kernel-together ./perf-group together
   run library node library.mjs
   counted too-large '' -e "{$TWELVE}" -- touch /tmp/out/too-large.started
   counted twelve '' -e "$TWELVE" -- node long.mjs
-  counted root '' --by task -e instructions:u,cycles:u,instructions,task-clock -- node tasks.mjs
+  counted root '' --by task -e '{instructions:u,cycles:u},instructions,task-clock' -- node tasks.mjs
   echo 2 > /proc/sys/kernel/perf_event_paranoid
   TASKPERF_NO_RDPMC=1 counted nobody "$NOBODY" --by task -e instructions,cycles,task-clock -- node tasks.mjs
 }

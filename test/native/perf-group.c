@@ -4,14 +4,17 @@
 #include "../../native/perf_group.h"
 
 #include <linux/perf_event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGES = 1000, SLEEPS = 10, READINGS = 200000 };
+enum { PAGES = 1000, SLEEPS = 10, READINGS = 200000, TOGETHER_READINGS = 3000000 };
 
 static struct perf_groups groups;
 static double values[PERF_EVENTS_MAX], missed[PERF_GROUPS_MAX];
@@ -183,6 +186,36 @@ static void agree(void) {
   }
 }
 
+static long preemptions(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_nivcsw;
+}
+
+// Counters of a group are read at one moment, also while the thread is interrupted all the time: where every instruction is
+// one cycle, each reading finds them as far apart as the first.
+static void together(void) {
+  struct perf_spec user_cycles = cycles;
+  user_cycles.exclude_kernel = true;
+  add((struct perf_spec[]){user_cycles, instructions}, 2);
+  pid_t other = fork();
+  if (other == 0)
+    for (;;) spin(1000);
+  read_all();  // by the kernel
+  read_all();
+  double apart = values[0] - values[1];
+  long before = preemptions(), different = 0;
+  for (int i = 0; i < TOGETHER_READINGS; i++) {
+    spin(1 + (uint64_t)i * 7919 % 31);  // lest it keeps in step with the timer
+    perf_groups_read(&groups, (double)i, values, missed);
+    different += values[0] - values[1] != apart;
+  }
+  printf("{\"readable\": %d, \"different\": %ld, \"preemptions\": %ld, \"reads\": %llu}\n",
+         perf_group_user_readable(&groups, 0), different, preemptions() - before, (unsigned long long)groups.reads);
+  kill(other, SIGKILL);
+  waitpid(other, NULL, 0);
+}
+
 // More single groups than registers: each counts only part of the time, and says how much it missed. A pinned counter, which
 // is on the PMU always, tells what they would have counted. Stretches are of changing length, lest they keep in step with
 // the kernel's rotation.
@@ -251,7 +284,7 @@ static const struct {
 } scenarios[] = {
     {"counts", counts},         {"refused", refused},       {"full", full},   {"lost", lost},
     {"overhead", overhead},     {"user-reads", user_reads}, {"agree", agree}, {"multiplexed", multiplexed}, {"blocking", blocking},
-    {"too-large", too_large},   {"wide", wide},
+    {"too-large", too_large},   {"wide", wide},             {"together", together},
 };
 
 int main(int argc, char **argv) {
