@@ -167,7 +167,8 @@ function closeSlots({ thread, slot, missed, foreign }: OpenSlots & { readonly th
 /** A counter that the program forgot to close must not keep the hooks installed for ever. */
 const net = new FinalizationRegistry<OpenSlots & { readonly thread: Thread }>(closeSlots);
 /**
- * Opens a counter on a task or on this thread.
+ * Opens a counter on a task or on this thread. It counts until it is closed, the task ends, or it is collected as garbage:
+ * keep it, also where only its heirs are of interest.
  * @throws TaskperfError ENOENT unknown event, or one that this machine does not count · EACCES not permitted · ESRCH the
  * task has ended · EINVAL contradictory options or a group leader of another task · ENOSPC the region is full
  */
