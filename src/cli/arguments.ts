@@ -1,8 +1,7 @@
 /**
- * The command line of `taskperf stat`. Options end at `--` or at the first word that is none, as in perf, so the
- * command's own flags are never taken for ours. Every mistake is one sentence with the wrong value and the remedy.
+ * The command lines of `taskperf stat` and `taskperf record`. Every mistake is one sentence with the wrong value and the
+ * remedy.
  */
-import { parseArgs } from 'node:util';
 import { TaskperfError } from '../core/errors.ts';
 import { askedEvents } from './asked-events.ts';
 import type { AskedEvents, Wanted } from './asked-events.ts';
@@ -10,59 +9,82 @@ import { DETAIL_SETS } from '../node/events/catalogue.ts';
 import { METRIC_GROUPS } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
 import { nearest } from '../node/events/nearest.ts';
+import { UsageError, parseCommand } from './options.ts';
 import type { By } from './tally.ts';
 
-/** A mistake in the command line; the exit status is 129. */
-export class UsageError extends Error {
-  override name = 'UsageError';
-}
-
-export interface StatArguments {
+/** What is counted, and of what. */
+export interface RunArguments {
   readonly help: boolean;
   readonly asked: AskedEvents;
   readonly explicitEvents: boolean;
   readonly metricGroups: readonly MetricGroup[];
-  readonly intervalMs: number | undefined;
   /** From how long on an event loop is said to be blocked. */
   readonly blockedMs: number;
   /** Also show the JavaScript stacks of blocked event loops. */
   readonly stack: boolean;
-  readonly json: boolean;
   readonly output: string | undefined;
-  readonly by: By;
-  readonly color: boolean;
   /** A process that runs already. */
   readonly pid: number | undefined;
   /** Empty only where there is a pid: else it says for how long that is counted. */
   readonly command: readonly string[];
 }
 
+export interface StatArguments extends RunArguments {
+  readonly intervalMs: number | undefined;
+  readonly json: boolean;
+  readonly by: By;
+  readonly color: boolean;
+}
+
 export const INTERVAL_MS_MIN: number = 10;
 export const BLOCKED_MS: number = 50;
 const BY: readonly By[] = ['name', 'task', 'thread', 'process'];
 
-const OPTIONS = {
+const RUN_OPTIONS = {
   event: { type: 'string', short: 'e', multiple: true },
   detail: { type: 'boolean', short: 'd', multiple: true },
   metrics: { type: 'string', short: 'M', multiple: true },
-  interval: { type: 'string', short: 'I' },
   blocked: { type: 'string' },
   stack: { type: 'boolean' },
-  json: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   pid: { type: 'string', short: 'p' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+const STAT_OPTIONS = {
+  ...RUN_OPTIONS,
+  interval: { type: 'string', short: 'I' },
+  json: { type: 'boolean' },
   by: { type: 'string' },
   'no-color': { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 
 /** Throws UsageError. */
 export function parseStat(args: readonly string[]): StatArguments {
-  const { own, command } = splitCommand(args);
-  const { values } = parseArgs({ args: own, options: OPTIONS, strict: true, allowPositionals: false });
+  const { values, command } = parseCommand('stat', args, STAT_OPTIONS);
+  return {
+    ...runArguments('stat', values, command),
+    intervalMs: parseInterval(values.interval),
+    json: values.json === true,
+    by: parseBy(values.by),
+    color: values['no-color'] !== true,
+  };
+}
+
+/** Throws UsageError. */
+export function parseRecord(args: readonly string[]): RunArguments {
+  const { values, command } = parseCommand('record', args, RUN_OPTIONS);
+  return runArguments('record', values, command);
+}
+
+type RunValues = ReturnType<typeof parseCommand<typeof RUN_OPTIONS>>['values'];
+
+function runArguments(subcommand: string, values: RunValues, command: readonly string[]): RunArguments {
   const help = values.help === true;
   if (!help && command.length === 0 && values.pid === undefined) {
-    throw new UsageError('no command given; write it after --, as in `taskperf stat -- node app.js`');
+    throw new UsageError(
+      `no command given; write it after --, as in \`taskperf ${subcommand} -- node app.js\``,
+    );
   }
   const wanted: Wanted = {
     lists: values.event,
@@ -74,61 +96,12 @@ export function parseStat(args: readonly string[]): StatArguments {
     asked: parseEvents(wanted),
     explicitEvents: values.event !== undefined || wanted.detail > 0,
     metricGroups: wanted.metricGroups,
-    intervalMs: parseInterval(values.interval),
     blockedMs: parseBlocked(values.blocked),
     stack: values.stack === true,
-    json: values.json === true,
-    output: parseOutput(values.output),
-    by: parseBy(values.by),
-    color: values['no-color'] !== true,
+    output: parseFile('-o', values.output),
     pid: parsePid(values.pid),
     command,
   };
-}
-
-/** Our options before the command, each checked, so that parseArgs meets no surprise. */
-function splitCommand(args: readonly string[]): { own: string[]; command: string[] } {
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (arg === '--') return { own: args.slice(0, i), command: args.slice(i + 1) };
-    if (!arg.startsWith('-') || arg === '-') return { own: args.slice(0, i), command: args.slice(i) };
-    if (!takesNext(arg)) continue;
-    const value = args[++i];
-    // A value may not look like an option: it was forgotten. `-o=-x` says it is meant.
-    if (value === undefined || value.startsWith('-')) throw new UsageError(missingValue(arg));
-  }
-  return { own: [...args], command: [] };
-}
-
-/** Checks one option; true when its value is the next word. */
-function takesNext(arg: string): boolean {
-  const long = arg.startsWith('--');
-  const equals = arg.indexOf('=');
-  const name = long ? arg.slice(2, equals === -1 ? undefined : equals) : arg.slice(1, 2);
-  const option = Object.entries(OPTIONS).find(([key, one]) => {
-    return long ? key === name : 'short' in one && one.short === name;
-  });
-  if (option === undefined) throw new UsageError(unknownOption(long ? `--${name}` : `-${name}`));
-  const [, { type }] = option;
-  if (type === 'string') return long ? equals === -1 : arg.length === 2;
-  // As in perf: -dd is -d -d.
-  if (/^-d+$/.test(arg)) return false;
-  if (long ? equals !== -1 : arg.length > 2)
-    throw new UsageError(`option '${arg}' takes no value; write the options one by one`);
-  return false;
-}
-
-function missingValue(option: string): string {
-  return `option '${option}' needs a value; \`taskperf stat --help\` shows which`;
-}
-
-function unknownOption(option: string): string {
-  const near = nearest(
-    option,
-    Object.keys(OPTIONS).map((key) => `--${key}`),
-  );
-  const hint = near === undefined || !option.startsWith('--') ? '' : `did you mean '${near}'? `;
-  return `unknown option '${option}'; ${hint}\`taskperf stat --help\` lists the options, those of the command go after --`;
 }
 
 function parseEvents(wanted: Wanted): AskedEvents {
@@ -188,12 +161,14 @@ export function parseBlocked(text: string | undefined): number {
   throw new UsageError(`--blocked '${text}' is not a time of 1 ms or more, such as 100ms or 2s`);
 }
 
-function parseOutput(file: string | undefined): string | undefined {
-  if (file === '') throw new UsageError(missingValue('-o'));
+/** Throws UsageError. */
+export function parseFile(option: string, file: string | undefined): string | undefined {
+  if (file === '') throw new UsageError(`option '${option}' needs the name of a file`);
   return file;
 }
 
-function parseBy(text: string | undefined): By {
+/** Throws UsageError. */
+export function parseBy(text: string | undefined): By {
   const by = BY.find((one) => one === (text ?? 'name'));
   if (by !== undefined) return by;
   throw new UsageError(`cannot group by '${text}'; --by takes ${BY.join(', ')}`);

@@ -2,7 +2,7 @@
  * `taskperf doctor`: what this machine lets us count, what is missing, what that costs, and what would permit it. Exit
  * status 0 when `stat` works exactly with what it counts by default, 1 when it has to estimate.
  */
-import { UsageError } from './arguments.ts';
+import { UsageError } from './options.ts';
 import type { Check } from './doctor/check.ts';
 import { factsOf } from './doctor/facts.ts';
 import { kernelChecks } from './doctor/kernel-checks.ts';

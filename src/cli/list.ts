@@ -2,7 +2,7 @@
 import { catalogue } from '../node/events/catalogue.ts';
 import type { CatalogueEntry, CatalogueGroup } from '../node/events/catalogue.ts';
 import type { ResolvedEvent } from '../node/events/event.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from './options.ts';
 import { thisMachine } from './doctor/machine.ts';
 import { EventSupport } from './event-support.ts';
 import type { Support } from './event-support.ts';

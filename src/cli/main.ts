@@ -2,7 +2,7 @@
 /** The command `taskperf`: what it can do, one subcommand per file. */
 import fs from 'node:fs';
 import { nearest } from '../node/events/nearest.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from './options.ts';
 import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';

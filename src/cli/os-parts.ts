@@ -4,7 +4,7 @@ import { EVENT_LINES } from '../core/layout.ts';
 import type { OsProcess, OsThread } from './os-process.ts';
 import type { OsThreads } from './os-threads.ts';
 import { fieldOf } from './os-usage.ts';
-import type { By, Tally, ThreadBooks } from './tally.ts';
+import type { Grouping, Tally, ThreadBooks } from './tally.ts';
 
 export interface Part {
   readonly row: string;
@@ -17,7 +17,7 @@ export interface Part {
 export interface PartsContext {
   readonly os: OsThreads;
   readonly tally: Tally;
-  readonly by: By;
+  readonly by: Grouping;
   /** Lines that are counted. */
   readonly lines: readonly number[];
 }
@@ -34,14 +34,14 @@ export function partsOf(one: OsProcess, context: PartsContext): Part[] {
 /** A process that is in no region: all its threads. */
 function otherParts(one: OsProcess, { os, by, lines }: PartsContext): Part[] {
   const whole = `(process ${one.name} ${one.pid})`;
-  const isByThread = by === 'thread';
+  const isGroupingThread = by === 'thread';
   const threads = one.allThreads().map((thread): Part => {
-    const row = isByThread ? `(thread ${thread.name} ${thread.tid} of ${one.pid})` : whole;
+    const row = isGroupingThread ? `(thread ${thread.name} ${thread.tid} of ${one.pid})` : whole;
     const values = valuesOf(thread.clock.cpuNs, thread, lines);
     if (one === os.command && thread.tid === one.pid) takeBefore(values, os);
     return { row, pid: one.pid, tid: thread.tid, thread: thread.name, values };
   });
-  const row = isByThread ? `(short-lived threads of ${one.pid})` : whole;
+  const row = isGroupingThread ? `(short-lived threads of ${one.pid})` : whole;
   return [...threads, { row, pid: one.pid, tid: 0, thread: UNSEEN, values: valuesOf(one.unseenNs) }];
 }
 

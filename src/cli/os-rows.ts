@@ -11,7 +11,7 @@ import { partsOf } from './os-parts.ts';
 import type { Part } from './os-parts.ts';
 import type { OsThreads } from './os-threads.ts';
 import { SCALED_TEXT, USER_ONLY_TEXT, errnoText, noAddonText, permissionText } from './reasons.ts';
-import type { By, Tally } from './tally.ts';
+import type { Grouping, Tally } from './tally.ts';
 
 /** A thread, or a part of one, that ran no JavaScript that is counted in a region. */
 export interface OtherThread {
@@ -76,7 +76,7 @@ export const NO_OTHERS: Others = {
 export interface Context {
   /** Pid that is named where it was many. */
   readonly command: number;
-  readonly by: By;
+  readonly by: Grouping;
   readonly events: readonly EventInfo[];
 }
 

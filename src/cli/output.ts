@@ -1,7 +1,7 @@
 /** Where the result goes: stderr, so that the command's stdout stays its own, or the file of -o. */
 import fs from 'node:fs';
 import { messageOf } from './directory.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from './options.ts';
 import type { Style } from './table.ts';
 
 const WIDTH_DEFAULT = 80;

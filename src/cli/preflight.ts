@@ -7,7 +7,7 @@ import type { Addon } from '../node/addon.ts';
 import type { EventGroup, ResolvedEvent } from '../node/events/event.ts';
 import { KernelGroups, candidateOf } from '../node/kernel-groups.ts';
 import type { Candidate } from '../node/kernel-groups.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from './options.ts';
 import { permissionText } from './reasons.ts';
 
 const { EACCES, EINVAL, ENOSPC, EPERM } = constants.errno;

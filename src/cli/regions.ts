@@ -13,6 +13,7 @@ import {
   H_STATE,
   PROCESS_EXITED,
   T_F64_TOTAL,
+  T_ID,
   T_TID,
 } from '../core/layout.ts';
 import type { EventInfo } from '../core/events.ts';
@@ -35,14 +36,15 @@ import { runsStill, startTicksOf } from '../node/identity.ts';
 import type { Identity } from '../node/identity.ts';
 import { visitLiveTasks } from './live.ts';
 import { RegionReader } from './reader.ts';
-import { openFile } from './source.ts';
+import type { Words } from './reader.ts';
+import { firstLineOf } from './source.ts';
 import { RingReader } from './ring.ts';
 import type { ExitSink } from './ring.ts';
 import { printable } from './printable.ts';
 import { isRunning, ownersOf, ownersOfFile } from './stale.ts';
 import type { Stacks } from './stacks.ts';
 import { keyOf, Tally } from './tally.ts';
-import type { By } from './tally.ts';
+import type { Grouping } from './tally.ts';
 import { TaskLog } from './task-log.ts';
 import type { LoggedTask } from './task-log.ts';
 import { TaskNames } from './task-names.ts';
@@ -52,7 +54,9 @@ export interface SessionOptions {
   /** The tool's pid: regions of other sessions are not touched. */
   readonly session: number;
   readonly events: readonly EventInfo[];
-  readonly by: By;
+  readonly by: Grouping;
+  /** Is told of every task that has ended, as it is read. */
+  readonly onExit?: OnExit | undefined;
   /** Also keep the spread of the current interval. */
   readonly intervals: boolean;
   /** From how long on a loop is said to be blocked; undefined: it is not looked at. */
@@ -65,6 +69,16 @@ export interface SessionOptions {
   readonly takeOwners?: () => readonly Owner[];
 }
 
+/** Where a task that has ended was: what we call its process, and the number of its thread. */
+export interface ExitPlace {
+  readonly pid: number;
+  readonly thread: number;
+  readonly nameOf: (index: number) => string;
+}
+
+/** Gets a slot of a ring, at word `word`; its words are those of the next one soon. */
+export type OnExit = (words: Words, word: number, place: ExitPlace) => void;
+
 interface OpenRegion {
   readonly reader: RegionReader;
   /** What its process calls itself: in a pid namespace of its own that is another one here. */
@@ -72,6 +86,8 @@ interface OpenRegion {
   /** What we call it, once that is known. */
   pid: number | undefined;
   readonly rings: { readonly ring: RingReader; readonly sink: ExitSink }[];
+  /** By index of the thread, as of this drain: another one may come in its place. */
+  places: (ExitPlace | undefined)[];
   readonly log: TaskLog | undefined;
   readonly taskNames: TaskNames;
 }
@@ -200,7 +216,7 @@ export class RegionSession {
       // Its end would be another's, and so would be who is killed with the command.
       if (innerPid !== pidOfFile(name)) reader.damage.note(`it says that it is of process ${innerPid}`);
       const taskNames = new TaskNames();
-      this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], log, taskNames });
+      this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], places: [], log, taskNames });
       this.#noteScaling(reader);
       // Without the addon each worker has a region and numbers its tasks by itself.
       if (name === String(innerPid)) this.#taskNames.set(innerPid, taskNames);
@@ -248,12 +264,15 @@ export class RegionSession {
       const thread = rings.length;
       rings.push({ ring: new RingReader(reader, thread), sink: this.#sink(region, thread) });
     }
+    region.places = [];
     let most = 0;
     for (const { ring, sink } of rings) most = Math.max(most, ring.drain(sink));
     return most / reader.layout.ring;
   }
 
-  #sink({ reader, log, taskNames }: OpenRegion, thread: number): ExitSink {
+  #sink(region: OpenRegion, thread: number): ExitSink {
+    const { reader, log, taskNames } = region;
+    const { onExit } = this.#options;
     const key = (name: number): string => keyOf(reader, this.#options.by, name, reader.thread(thread));
     const total = this.collector.sink(thread, key, log);
     const interval = this.intervalCollector?.sink(thread, key);
@@ -261,9 +280,16 @@ export class RegionSession {
       exit: (words, word) => {
         total.exit(words, word);
         interval?.exit(words, word);
+        onExit?.(words, word, (region.places[thread] ??= this.#placeOf(region, thread)));
         taskNames.note(words.f64[word / 2 + E_F64_ID]!, words.i32[word + E_NAME]!);
       },
     };
+  }
+
+  #placeOf(region: OpenRegion, index: number): ExitPlace {
+    const { reader, innerPid } = region;
+    const thread = reader.thread(index)?.i32[T_ID] ?? 0;
+    return { pid: this.#pidOf(region) ?? innerPid, thread, nameOf: (name) => reader.name(name) };
   }
 
   #addTo(tally: Tally, region: OpenRegion): void {
@@ -307,24 +333,10 @@ export class RegionSession {
     const isError = name.endsWith('.error');
     const session = sessionOfError(name);
     if (isError && (session === 0 ? !isAlive(pid) : session === this.#options.session)) {
-      this.notes.push(`taskperf could not start in process ${pid}: ${firstLine(file)}`);
+      this.notes.push(`taskperf could not start in process ${pid}: ${firstLineOf(file)}`);
       removeFile(file);
     } else if (!isError && !isAlive(pid)) {
       removeFile(file);
     }
-  }
-}
-
-const LINE_BYTES_MAX = 300;
-
-function firstLine(file: string): string {
-  try {
-    const source = openFile(file, 'named');
-    const bytes = Buffer.alloc(LINE_BYTES_MAX);
-    const length = source.read(bytes, 0, LINE_BYTES_MAX, 0);
-    source.close();
-    return bytes.toString('utf8', 0, length).split('\n', 1)[0]!;
-  } catch {
-    return 'the reason is gone';
   }
 }

@@ -40,6 +40,21 @@ export function openFile(path: string, trust: Trust, shown: string = path): Regi
   };
 }
 
+const LINE_BYTES_MAX = 300;
+
+/** Cut where it is long; a sentence in its place where it cannot be read. */
+export function firstLineOf(path: string): string {
+  try {
+    const source = openFile(path, 'named');
+    const bytes = Buffer.alloc(LINE_BYTES_MAX);
+    const length = source.read(bytes, 0, LINE_BYTES_MAX, 0);
+    source.close();
+    return bytes.toString('utf8', 0, length).split('\n', 1)[0]!;
+  } catch {
+    return 'the reason is gone';
+  }
+}
+
 /** Bytes in memory; `bytes` may be changed between the reads. */
 export function memorySource(bytes: Uint8Array, size: () => number = () => bytes.length): RegionSource {
   return {

@@ -50,6 +50,8 @@ export interface Row {
   readonly name: string;
   /** The process, where a row is of one. */
   readonly pid: number | undefined;
+  /** The number of the JavaScript thread, where a row is of one. */
+  readonly thread: number | undefined;
   /** Tasks that exited. */
   count: number;
   /** Tasks still alive. */
@@ -112,12 +114,14 @@ export interface Losses {
 
 /** Where a task of a region has its row. */
 interface RowContext {
-  readonly by: By;
+  readonly by: Grouping;
   readonly pid: number;
   readonly slot: Words | undefined;
 }
 
 export type By = 'name' | 'task' | 'thread' | 'process';
+/** The last: a row for each name on each thread, of which the rows of the others can be made. */
+export type Grouping = By | 'part';
 
 export class Tally {
   readonly rows: Map<string, Row> = new Map();
@@ -135,7 +139,7 @@ export class Tally {
    * Adds what a region says now. `nowNs` is CLOCK_MONOTONIC, for the lifetimes of live tasks; `pid` is what we call its
    * process, which may be another number than the region says.
    */
-  addRegion(reader: RegionReader, by: By, nowNs: number, pid: number): void {
+  addRegion(reader: RegionReader, by: Grouping, nowNs: number, pid: number): void {
     reader.refresh();
     const slots = new Map<number, Words>();
     const inRows = new Map<number, Float64Array>();
@@ -162,7 +166,8 @@ export class Tally {
       else if (reader.isFinal) this.#balance(reader, books, inRows.get(index)!);
       this.threads.push(books);
     }
-    if (reader.isFinal && by !== 'thread') checkRows(this.rows.values(), reader.damage);
+    // On one thread, what is taken from a name for jobs of others may be more than there is.
+    if (reader.isFinal && by !== 'thread' && by !== 'part') checkRows(this.rows.values(), reader.damage);
     this.#addHeader(reader, pid);
   }
 
@@ -180,17 +185,20 @@ export class Tally {
   }
 
   #rowOf(reader: RegionReader, { by, pid, slot }: RowContext, name: number): Row {
-    const isOfOne = by === 'process' || by === 'thread';
-    const key = keyOf(reader, by, name, slot);
-    return this.row(key, displayName(reader, by, name, slot), isOfOne ? pid : undefined);
+    const isOfThread = by === 'thread' || by === 'part';
+    return this.row(keyOf(reader, by, name, slot), displayName(reader, by, name, slot), {
+      pid: isOfThread || by === 'process' ? pid : undefined,
+      thread: isOfThread ? slot?.i32[T_ID] : undefined,
+    });
   }
 
-  row(key: string, name: string, pid?: number): Row {
+  row(key: string, name: string, { pid, thread }: Partial<Pick<Row, 'pid' | 'thread'>> = {}): Row {
     let row = this.rows.get(key);
     if (row === undefined) {
       const exited = new Float64Array(EVENT_LINES);
       const values = new Float64Array(EVENT_LINES);
-      row = { key, name, pid, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
+      const place = { key, name, pid, thread };
+      row = { ...place, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
       this.rows.set(key, row);
     }
     return row;
@@ -206,15 +214,7 @@ export class Tally {
 
   /** Adds another tally: processes that ended earlier. */
   merge(other: Tally): void {
-    for (const from of other.rows.values()) {
-      const row = this.row(from.key, from.name, from.pid);
-      row.count += from.count;
-      row.live += from.live;
-      row.liveEnabledNs += from.liveEnabledNs;
-      row.liveRunningNs += from.liveRunningNs;
-      addTo(row.exited, from.exited, 0);
-      addTo(row.values, from.values, 0);
-    }
+    for (const from of other.rows.values()) addRow(this.row(from.key, from.name, from), from);
     this.threads.push(...other.threads);
     this.processes.push(...other.processes);
     for (const kind of Object.keys(this.lost) as (keyof Losses)[]) this.lost[kind] += other.lost[kind];
@@ -283,13 +283,22 @@ function eventRows(reader: RegionReader): Map<number, EventRow> {
 }
 
 /** The row an event of this name on this thread belongs to. */
-export function keyOf(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
-  const pid = reader.header.i32[H_PID];
-  if (by === 'process') return `${pid}/${reader.name(name)}`;
-  return by === 'thread' ? `${pid}/${slot?.i32[T_ID] ?? '?'}` : reader.name(name);
+export function keyOf(reader: RegionReader, by: Grouping, name: number, slot: Words | undefined): string {
+  return rowKey(by, { pid: reader.header.i32[H_PID]!, thread: slot?.i32[T_ID], name: reader.name(name) });
 }
 
-function displayName(reader: RegionReader, by: By, name: number, slot: Words | undefined): string {
+/** Which row it is that a task of this name on this thread belongs to. */
+export function rowKey(
+  by: Grouping,
+  place: { pid: number; thread: number | undefined; name: string },
+): string {
+  const { pid, thread = '?', name } = place;
+  if (by === 'part') return `${pid}/${thread}/${name}`;
+  if (by === 'process') return `${pid}/${name}`;
+  return by === 'thread' ? `${pid}/${thread}` : name;
+}
+
+function displayName(reader: RegionReader, by: Grouping, name: number, slot: Words | undefined): string {
   if (by !== 'thread') return reader.name(name);
   return slot === undefined ? '(unknown thread)' : threadName(slot);
 }
@@ -318,6 +327,16 @@ export function hasSums(totals: Float64Array, at: number): boolean {
   for (let event = 0; event < EVENT_LINES; event++)
     if (event !== LATE && totals[at + event] !== 0) return true;
   return false;
+}
+
+/** Adds what the one row says to the other. */
+export function addRow(row: Row, from: Row): void {
+  row.count += from.count;
+  row.live += from.live;
+  row.liveEnabledNs += from.liveEnabledNs;
+  row.liveRunningNs += from.liveRunningNs;
+  addTo(row.exited, from.exited, 0);
+  addTo(row.values, from.values, 0);
 }
 
 function addTo(sums: Float64Array, from: Float64Array, at: number): void {

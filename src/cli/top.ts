@@ -1,7 +1,7 @@
 /** `taskperf top`: what a process that runs under taskperf does now, watched from outside. */
 import { TaskperfError } from '../core/errors.ts';
 import { loadAddon } from '../node/addon.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from './options.ts';
 import { DEFAULT_EVENTS } from './asked-events.ts';
 import { TOP_HELP } from './help.ts';
 import { widthOf } from './output.ts';

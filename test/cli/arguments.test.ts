@@ -1,7 +1,8 @@
 /** What the command line may say, and the one sentence each mistake gets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseStat, UsageError } from '#cli/arguments.js';
+import { parseStat } from '#cli/arguments.js';
+import { UsageError } from '#cli/options.js';
 import { nearest } from '#node/events/nearest.js';
 
 const names = (args: string[]): string[] => parseStat(args).asked.events.map((event) => event.name);

@@ -13,7 +13,7 @@ import { CLOSE_INSPECTOR, NOT_READY, READY_MS, attachExpression } from '../../no
 import type { AttachAnswer } from '../../node/attach-expression.ts';
 import type { CountingOptions } from '../../node/counting.ts';
 import { encodeIdentity, ownIdentity, runsStill } from '../../node/identity.ts';
-import { UsageError } from '../arguments.ts';
+import { UsageError } from '../options.ts';
 import { isAsleep } from '../os-proc.ts';
 import { countsFor, isRunning, ownersOfFile, removeStale } from '../stale.ts';
 import { placeFor } from './directory.ts';

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { TaskperfError } from '../../core/errors.ts';
-import { UsageError } from '../arguments.ts';
+import { UsageError } from '../options.ts';
 import { PrivateDirectory, isRegionFile, messageOf, pidOfFile, regionDirectory } from '../directory.ts';
 import { widthOf } from '../output.ts';
 import { printable } from '../printable.ts';

@@ -1,7 +1,8 @@
 /** The command line of `taskperf top`. Every mistake is one sentence with the wrong value and the remedy. */
 import { parseArgs } from 'node:util';
 import { nearest } from '../../node/events/nearest.ts';
-import { UsageError, parseBlocked } from '../arguments.ts';
+import { parseBlocked } from '../arguments.ts';
+import { UsageError } from '../options.ts';
 import { SORT_IDS } from './columns.ts';
 import type { ColumnId } from './columns.ts';
 

@@ -1,6 +1,6 @@
 /** Which of the user's processes to watch, asked on the terminal when there are several. */
 import { createInterface } from 'node:readline/promises';
-import { UsageError } from '../arguments.ts';
+import { UsageError } from '../options.ts';
 import type { Target } from './target.ts';
 
 /** Undefined: the user chose none. */

@@ -1,43 +1,33 @@
-/** `taskperf stat -p PID`: counts a process that runs already, until Ctrl-C, its end, or that of a command. */
+/** Counting a process that runs already (-p PID), until Ctrl-C, its end, or that of a command. */
 import { spawn } from 'node:child_process';
-import { loadAddon } from '../../node/addon.ts';
-import type { StatArguments } from '../arguments.ts';
-import { imbalances } from '../document.ts';
+import type { RunArguments } from '../arguments.ts';
 import { LaunchError, exitStatus } from '../launch.ts';
+import { follow, foundIn, nowNs, sessionOptions } from '../measure.ts';
+import type { Measured, Observer } from '../measure.ts';
 import { NO_OTHERS } from '../os-rows.ts';
-import type { Output } from '../output.ts';
-import { ownersOf } from '../owners.ts';
 import { RegionSession } from '../regions.ts';
-import { Stacks } from '../stacks.ts';
-import type { Ending, Report } from '../report.ts';
+import type { Ending } from '../report.ts';
 import type { Tally } from '../tally.ts';
-import { follow, nowNs, print, shownEvents } from '../stat.ts';
 import { attachOrRefuse, signalled } from './attach-to.ts';
 import type { Attached } from './attach-to.ts';
 import { nodeDescendants } from './target.ts';
 
 const ALIVE_MS = 100;
 
-/** Returns the exit status: 0, or that of the command that said how long. */
-export async function statAttached(pid: number, options: StatArguments, output: Output): Promise<number> {
-  const { asked, by, explicitEvents } = options;
-  const { events } = asked;
+/** The exit status is 0, or that of the command that said how long. */
+export async function measureAttached(
+  pid: number,
+  options: RunArguments,
+  observer: Observer,
+): Promise<Measured> {
+  const { asked, blockedMs, stack } = options;
   const stopped = signalled();
-  const { blockedMs, stack } = options;
   const attached = await attachOrRefuse(pid, { events: asked.text, blockedMs, hasStacks: stack });
-  const { directory, target } = attached;
-  const session = new RegionSession({
-    directory,
-    session: process.pid,
-    events,
-    by,
-    intervals: options.intervalMs !== undefined,
-    blockedNs: blockedMs * 1e6,
-    stacks: stack ? new Stacks(loadAddon()) : undefined,
-  });
+  const { command } = attached.target;
+  const session = new RegionSession(sessionOptions(options, observer, attached.directory));
   const startNs = nowNs();
   const system = { processes: new Map(), ended: [] };
-  const { intervals, stop } = follow(session, { options, output, system, startNs });
+  const stop = follow({ session, system, pid, command, startNs }, observer);
   const status = await untilEnd(attached, stopped, options.command);
   const endNs = nowNs();
   session.blocked?.endsAt(endNs);
@@ -45,29 +35,12 @@ export async function statAttached(pid: number, options: StatArguments, output: 
   const hasLeft = attached.hasLeft();
   const hasLetGo = await attached.detach();
   stop();
-  intervals?.next(elapsedNs, output.style);
+  observer.end(elapsedNs);
   const tally = session.finish();
   const ended: Ending = { code: null, signal: null, forced: false, runsOn: attached.isAlive() };
-  const report: Report = {
-    command: target.command,
-    pid,
-    ended,
-    elapsedNs,
-    events: shownEvents(asked, tally, NO_OTHERS),
-    explicitEvents,
-    metricGroups: options.metricGroups,
-    hidden: asked.hidden,
-    by,
-    tally,
-    others: NO_OTHERS,
-    groups: session.collector.groups,
-    tasks: session.tasks(),
-    owners: ownersOf(tally, NO_OTHERS, (owner) => session.nameOf(owner)),
-    blocked: session.blocked && { log: session.blocked, startNs },
-    notes: [...session.notes, ...notesOf(attached, tally, { hasLeft, hasLetGo })],
-  };
-  print({ ...report, notes: [...report.notes, ...imbalances(report)] }, intervals, { options, output });
-  return status;
+  const notes = [...session.notes, ...notesOf(attached, tally, { hasLeft, hasLetGo })];
+  const run = { command, pid, ended, elapsedNs, startNs, session, tally, others: NO_OTHERS, notes };
+  return { found: foundIn(options, run), status };
 }
 
 /** The exit status, when the user or the process has ended it, or the command if there is one. */
