@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attached, counted, directory, start, taskperf } from './attach-run.js';
+import { attached, counted, directory, freePort, start, taskperf } from './attach-run.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
 
@@ -61,7 +61,8 @@ describe('the end', { concurrency: 2 }, () => {
       });
       console.log('ready');
       setInterval(() => {}, 1000);`;
-    const shell = `ulimit -n 256; exec '${process.execPath}' -e "$0"`;
+    const node = `'${process.execPath}' --inspect-port=${await freePort()}`;
+    const shell = `ulimit -n 256; exec ${node} -e "$0"`;
     const program = await start(['-c', shell, code], { file: 'sh' });
     try {
       const document = await attached(program.pid, async () => {

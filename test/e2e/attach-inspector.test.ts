@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attached, childrenOf, directory, taskperf, withProgram } from './attach-run.js';
+import { attached, childrenOf, closersOf, directory, taskperf, withProgram } from './attach-run.js';
 import type { ProgramOptions } from './attach-run.js';
 import { rowOf } from './run-stat.js';
 import { listenersOf } from '#cli/attach/sockets.js';
@@ -146,6 +146,17 @@ describe('the inspector', { concurrency: 2 }, () => {
     });
   });
 
+  test('is opened when its port is free again, that somebody has had before', async () => {
+    await withProgram([plain], {}, async ({ pid, inspectorPort }) => {
+      const server = http.createServer().listen(inspectorPort, '127.0.0.1');
+      await once(server, 'listening');
+      setTimeout(() => server.close(), 1000);
+      const { code, stderr } = await taskperf(['stat', '-p', String(pid), '--', 'true']).ended();
+      assert.equal(code, 0, stderr);
+      assert.equal(server.listening, false);
+    });
+  });
+
   test('is not the end of a program whose tools are killed while they attach', async () => {
     await withProgram([plain], {}, async ({ pid, port, child }) => {
       const before = portsOf(pid);
@@ -164,17 +175,7 @@ describe('the inspector', { concurrency: 2 }, () => {
   test('is left to who uses it after a refusal', async () => {
     await withProgram([fixture('attach-own-signal.mjs')], {}, async ({ pid }) => {
       assert.match(await refusal(pid), /handles SIGUSR1 itself/);
-      const closers = (): boolean =>
-        fs.readdirSync('/proc').some((one) => {
-          try {
-            return fs
-              .readFileSync(`/proc/${one}/cmdline`, 'utf8')
-              .includes(`close-later.js\0{"target":{"pid":${pid},`);
-          } catch {
-            return false;
-          }
-        });
-      await until(() => !closers(), 'the end of who waits to close it');
+      await until(() => closersOf(pid).length === 0, 'the end of who waits to close it');
     });
   });
 });

@@ -29,13 +29,23 @@ export interface Program {
   readonly kill: () => Promise<void>;
 }
 
+const PORT_MIN = 10_000;
+/** From here on Linux gives ports to whoever asks for any, and to clients: one of those would not stay free for long. */
+const PORTS_END = 32_768;
+
 export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = PORT_MIN + Math.floor(Math.random() * (PORTS_END - PORT_MIN));
+    const server = net.createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue; // taken
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 export interface ProgramOptions {
@@ -80,6 +90,7 @@ export async function start(words: readonly string[], options: ProgramOptions = 
 
 export interface Tool {
   readonly child: ChildProcess;
+  readonly said: () => string;
   readonly complained: () => string;
   /** It has ended, or ends after the signal if one is given. */
   ended(signal?: NodeJS.Signals): Promise<{ code: number | null; stdout: string; stderr: string }>;
@@ -105,6 +116,7 @@ export function taskperf(args: readonly string[], before: readonly string[] = []
   const closed = once(child, 'close') as Promise<[number | null]>;
   return {
     child,
+    said: () => stdout,
     complained: () => stderr,
     ended: async (signal) => {
       if (signal !== undefined) child.kill(signal);
@@ -149,6 +161,18 @@ export async function withProgram(
   } finally {
     await program.kill();
   }
+}
+
+/** Pids of those that wait until they can close the inspector of the process. */
+export function closersOf(pid: number): string[] {
+  return fs.readdirSync('/proc').filter((one) => {
+    try {
+      const words = fs.readFileSync(`/proc/${one}/cmdline`, 'utf8');
+      return words.includes(`close-later.js\0{"target":{"pid":${pid},`);
+    } catch {
+      return false;
+    }
+  });
 }
 
 export function descriptorsOf(pid: number): string[] {

@@ -27,6 +27,11 @@ async function get(port: number, path: string): Promise<string> {
   return await response.text();
 }
 
+interface Blockage {
+  readonly startNs: number;
+  readonly cpuNs: number | null;
+}
+
 test('a plain server is counted from then on, let go, and nothing of it is different', async () => {
   const program = await start(['test/fixtures/programs/attach-server.mjs']);
   try {
@@ -42,11 +47,10 @@ test('a plain server is counted from then on, let go, and nothing of it is diffe
       assert.ok(rowOf(document, 'GET /users/:id').counters['task-clock']!.value > 0);
       assertBalanced(document);
       // Loading taskperf and closing the inspector take the loop longer than that, but are not the program's doing.
-      const { blockages } = document as unknown as { blockages: { startNs: number }[] };
-      assert.deepEqual(
-        blockages.filter(({ startNs }) => startNs < 400e6),
-        [],
-      );
+      const { blockages } = document as unknown as { blockages: Blockage[] };
+      // Without CPU time it is a busy machine's.
+      const isOurs = ({ startNs, cpuNs }: Blockage): boolean => startNs < 400e6 && (cpuNs ?? Infinity) > 20e6;
+      assert.deepEqual(blockages.filter(isOurs), []);
       assert.deepEqual(JSON.parse(await get(program.port, '/changes')), []);
       // Connections that were kept alive may have been closed by now.
       const added = (): string[] => descriptorsOf(program.pid).filter((fd) => !before.fds.includes(fd));

@@ -22,36 +22,17 @@ export interface Opened {
 }
 
 const LOOK_MS = 10;
+/** So long what a tool before us has opened may take to be closed. */
+const CLOSING_MS = 2000;
 
 /** @throws TaskperfError in one sentence why not. */
 export async function openInspector(
   target: Target,
   { directory, withinMs }: { directory: string; withinMs: number },
 ): Promise<Opened> {
-  const { pid, startTicks, inspector: expected } = target;
-  const before = listenersOf(pid);
-  if (before === undefined)
-    throw refused(
-      target,
-      'Linux hides it from its own user, because it has changed its user or has capabilities; start it under `taskperf stat --`',
-    );
-  const there = before.find(({ port }) => port === expected.port);
-  const isOpen =
-    ({ inode }: Listener) =>
-    (): boolean =>
-      listenersOf(pid)?.some((one) => one.inode === inode) === true;
-  if (there !== undefined)
-    return { inspector: await connectThere(target, there), closer: undefined, isOpen: isOpen(there) };
-  if (expected.isHidden)
-    throw refused(
-      target,
-      'it keeps the address of its inspector to itself; start it without --inspect-publish-uid',
-    );
-  if (!expected.isGuess && isTaken(expected.port))
-    throw refused(
-      target,
-      `port ${expected.port}, where it would open its inspector, is in use by another process; free that`,
-    );
+  const { pid, startTicks } = target;
+  const { before, opened: there } = await look(target);
+  if (there !== undefined) return there;
   const sockets = before.map(({ inode }) => inode);
   const closer = startCloser({ pid, startTicks, sockets, lock: lockFileOf(directory, pid) }, directory);
   try {
@@ -64,23 +45,52 @@ export async function openInspector(
   process.kill(pid, 'SIGUSR1');
   try {
     const { inspector, opened } = await connectNew(target, new Set(sockets), withinMs);
-    return { inspector, closer, isOpen: isOpen(opened) };
+    return { inspector, closer, isOpen: () => isOpen(pid, opened) };
   } catch (error) {
     closer.later();
     throw error;
   }
 }
 
-/** Where it was expected, and the port is the program's own already. */
-async function connectThere(target: Target, { host, port }: Listener): Promise<Inspector> {
-  try {
-    return await Inspector.connect(host, port);
-  } catch {
-    throw refused(
-      target,
-      `it listens on port ${port} itself, where its inspector would, and no inspector answers there; start it with another --inspect-port`,
-    );
+/**
+ * Where the process listens, and its inspector where that is open. Before us there may have been a tool that has just ended,
+ * or was killed: what was opened for that is about to be closed, here or in the program that has started this one.
+ */
+async function look(target: Target): Promise<{ before: Listener[]; opened?: Opened }> {
+  const { pid, inspector: expected } = target;
+  for (const untilMs = performance.now() + CLOSING_MS; ; await delay(LOOK_MS)) {
+    const before = listenersOf(pid);
+    if (before === undefined) throw refused(target, HIDDEN_BY_LINUX);
+    const there = before.find(({ port }) => port === expected.port);
+    if (there === undefined && expected.isHidden) throw refused(target, HIDDEN_BY_ITSELF);
+    const isLate = performance.now() > untilMs;
+    if (there !== undefined) {
+      const inspector = await asked(there);
+      if (inspector instanceof Inspector)
+        return { before, opened: { inspector, closer: undefined, isOpen: () => isOpen(pid, there) } };
+      if (inspector === 'other' || isLate) throw refused(target, listensItself(there));
+    } else if (expected.isGuess || !isTaken(expected.port)) {
+      return { before };
+    } else if (isLate) {
+      throw refused(
+        target,
+        `port ${expected.port}, where it would open its inspector, is in use by another process; free that`,
+      );
+    }
   }
+}
+
+function isOpen(pid: number, { inode }: Listener): boolean {
+  return listenersOf(pid)?.some((one) => one.inode === inode) === true;
+}
+
+const HIDDEN_BY_LINUX =
+  'Linux hides it from its own user, because it has changed its user or has capabilities; start it under `taskperf stat --`';
+const HIDDEN_BY_ITSELF =
+  'it keeps the address of its inspector to itself; start it without --inspect-publish-uid';
+
+function listensItself({ port }: Listener): string {
+  return `it listens on port ${port} itself, where its inspector would, and no inspector answers there; start it with another --inspect-port`;
 }
 
 async function connectNew(
