@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PAGES = [
   'README.md',
-  ...['doctor', 'exploration', 'processes', 'simulation', 'stat', 'top', 'troubleshooting'].map((name) =>
-    join('docs', `${name}.md`),
+  ...['doctor', 'exploration', 'processes', 'record', 'simulation', 'stat', 'top', 'troubleshooting'].map(
+    (name) => join('docs', `${name}.md`),
   ),
 ];
 const pages = process.argv.length > 2 ? process.argv.slice(2) : PAGES;
@@ -57,6 +57,26 @@ const OUTPUTS = {
       .replaceAll(`${root}/`, '/app/')
       .replaceAll('file://', '');
   },
+  record: async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'taskperf-docs-'));
+    const file = join(directory, 'taskperf.jsonl');
+    const { printed } = await underTool(['record', '-o', file], shop, { load: shopLoad });
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const report = run([taskperf, 'report', '--by', 'task', file]).split('\n');
+    rmSync(directory, { recursive: true });
+    const shown = [
+      `$ taskperf record -- node ${shop}`,
+      printed.trim().replaceAll(file, 'taskperf.jsonl').replace('report taskperf.jsonl', 'report'),
+      '$ taskperf report --by task',
+      ...report.slice(0, 10),
+      '…',
+      '$ sed -n 2,4p taskperf.jsonl',
+      ...lines.slice(1, 4),
+    ];
+    return shown.join('\n');
+  },
+  'record-help': () => run([taskperf, 'record', '--help']),
+  'report-help': () => run([taskperf, 'report', '--help']),
   'job-queue': () => run(['dist/examples/job-queue/main.js']),
   list: () => {
     const groups = ['clock', 'task', 'v8', 'software', 'hardware'];
@@ -122,19 +142,20 @@ async function jsonSample() {
   return JSON.stringify({ ...document, tasks: document.tasks.slice(0, 1) }, null, 2);
 }
 
-/** Runs a server under `taskperf stat`, loads it once it listens, and ends it in its own way. */
-async function underStat(options, server, { load, columns = 80, env = {} }) {
-  const stat = start([taskperf, 'stat', ...options, '--', 'node', server], {
-    ...env,
-    COLUMNS: String(columns),
-  });
-  const printed = text(stat.stderr);
+async function underStat(options, server, how) {
+  return await underTool(['stat', ...options], server, how);
+}
+
+/** Runs a server under taskperf, loads it once it listens, and ends it in its own way. */
+async function underTool(words, server, { load, columns = 80, env = {} }) {
+  const tool = start([taskperf, ...words, '--', 'node', server], { ...env, COLUMNS: String(columns) });
+  const printed = text(tool.stderr);
   let said = '';
-  for await (const line of createInterface(stat.stdout)) {
+  for await (const line of createInterface(tool.stdout)) {
     const port = /^listening (\d+)\b/.exec(line)?.[1];
     if (port === undefined) continue;
     said = await load(Number(port));
-    stat.kill('SIGTERM');
+    tool.kill('SIGTERM');
   }
   return { printed: await printed, said };
 }

@@ -1,5 +1,5 @@
 /**
- * The command lines of `taskperf stat` and `taskperf record`. Every mistake is one sentence with the wrong value and the
+ * The command lines of `taskperf stat`, `record` and `report`. Every mistake is one sentence with the wrong value and the
  * remedy.
  */
 import { TaskperfError } from '../core/errors.ts';
@@ -9,7 +9,7 @@ import { DETAIL_SETS } from '../node/events/catalogue.ts';
 import { METRIC_GROUPS } from './metrics.ts';
 import type { MetricGroup } from './metrics.ts';
 import { nearest } from '../node/events/nearest.ts';
-import { UsageError, parseCommand } from './options.ts';
+import { UsageError, parseCommand, parseWords } from './options.ts';
 import type { By } from './tally.ts';
 
 /** What is counted, and of what. */
@@ -58,6 +58,41 @@ const STAT_OPTIONS = {
   by: { type: 'string' },
   'no-color': { type: 'boolean' },
 } as const;
+
+export interface ReportArguments {
+  readonly help: boolean;
+  /** The recording. */
+  readonly input: string | undefined;
+  readonly json: boolean;
+  readonly output: string | undefined;
+  readonly by: By;
+  readonly color: boolean;
+}
+
+const REPORT_OPTIONS = {
+  input: { type: 'string', short: 'i' },
+  output: { type: 'string', short: 'o' },
+  json: { type: 'boolean' },
+  by: { type: 'string' },
+  'no-color': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Throws UsageError. */
+export function parseReport(args: readonly string[]): ReportArguments {
+  const { values, words } = parseWords('report', args, REPORT_OPTIONS);
+  const [input, more] = [...(values.input === undefined ? [] : [values.input]), ...words];
+  if (more !== undefined)
+    throw new UsageError(`'${more}' is one recording too many; report shows one, '${input}'`);
+  return {
+    help: values.help === true,
+    input: parseFile('-i', input),
+    json: values.json === true,
+    output: parseFile('-o', values.output),
+    by: parseBy(values.by),
+    color: values['no-color'] !== true,
+  };
+}
 
 /** Throws UsageError. */
 export function parseStat(args: readonly string[]): StatArguments {

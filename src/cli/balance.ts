@@ -52,7 +52,7 @@ export function checkRows(rows: Iterable<Pick<Row, 'exited' | 'values'>>, damage
 }
 
 /** Rounding errors below 0, of estimated parts. */
-function dropFractions(sums: Float64Array): void {
+export function dropFractions(sums: Float64Array): void {
   for (let event = 0; event < EVENT_LINES; event++)
     if (sums[event]! < 0 && sums[event]! > -1) sums[event] = 0;
 }

@@ -1,7 +1,7 @@
 /** What stat says of blocked loops: the ten longest blockages, who waited behind whom, and who blocks one now. */
 import { cpuShareText } from './blocked.ts';
 import { culpritText } from './culprit.ts';
-import type { BlockageRow, BlockedLog, BlockedNow, WaitRow } from './blocked.ts';
+import type { BlockageRow, Blockages, BlockedLog, BlockedNow, WaitRow } from './blocked.ts';
 import { printable } from './printable.ts';
 import type { Stack } from './stacks.ts';
 import { count, inUnit, percent, shorten, time, unitFor } from './units.ts';
@@ -13,7 +13,7 @@ const GAP = 2;
 
 /** What a report shows of it. */
 export interface BlockedReport {
-  readonly log: BlockedLog;
+  readonly log: Blockages;
   /** CLOCK_MONOTONIC when the command was started. */
   readonly startNs: number;
 }
@@ -161,7 +161,7 @@ function longestLines({ log, startNs }: BlockedReport, width: number): string[] 
   return [shorten(head, width), lines[0]!, ...withStacks];
 }
 
-function waitLines(log: BlockedLog, width: number): string[] {
+function waitLines(log: Blockages, width: number): string[] {
   const waits = log.waits.filter((row) => row.atMostNs >= log.limitNs).slice(0, WAITS_SHOWN);
   if (waits.length === 0) return [];
   const unit = unitFor(waits.flatMap(({ ns, atMostNs }) => [ns, atMostNs]));

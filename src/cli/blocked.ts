@@ -97,8 +97,17 @@ interface Look {
   readonly nowNs: number;
 }
 
-export class BlockedLog {
-  /** The longest ones of processes that have ended, and all of the sections that were as long as the limit. */
+/** What was found at the end. */
+export interface Blockages {
+  readonly limitNs: number;
+  /** Of all sections that were as long as the limit. */
+  readonly totals: { readonly count: number; readonly ns: number };
+  /** The longest first. */
+  readonly rows: readonly BlockageRow[];
+  readonly waits: readonly WaitRow[];
+}
+
+export class BlockedLog implements Blockages {
   readonly totals: { count: number; ns: number } = { count: 0, ns: 0 };
   readonly limitNs: number;
   #rows: BlockageRow[] = [];
@@ -122,7 +131,6 @@ export class BlockedLog {
     return [...this.#seen.values()];
   }
 
-  /** The longest first. */
   get rows(): readonly BlockageRow[] {
     return this.#rows;
   }

@@ -5,18 +5,33 @@ import { METRIC_GROUPS } from './metrics.ts';
 import { SORT_IDS } from './top/columns.ts';
 
 /** What exists, for `taskperf --help` and for the message about an unknown subcommand. */
-export const SUBCOMMANDS: readonly string[] = ['stat', 'top', 'list', 'doctor'];
+export const SUBCOMMANDS: readonly string[] = ['stat', 'record', 'report', 'top', 'list', 'doctor'];
 
 export const HELP: string = `taskperf: what every request of a Node.js program costs
 
   taskperf stat [options] -- COMMAND   run a program and count its tasks (requests, jobs)
   taskperf stat -p PID                 the same for a process that runs already
+  taskperf record [options] -- COMMAND run a program and keep every task in a file; -p PID as above
+  taskperf report [options] [FILE]     the table of such a recording, by name, task, thread or process
   taskperf top [-p PID]                live: who uses the threads of a program that runs under taskperf, who blocks them
   taskperf list                        events that can be counted
   taskperf doctor                      what is missing on this machine, what it costs, how to permit it
   taskperf --version
 
 \`taskperf stat --help\` shows the options. Example: taskperf stat -- node app.js
+`;
+
+const RUN_OPTIONS_HELP = `  -p, --pid PID        attach to this process, of which a command only says how long; Node.js tells on its stderr that its
+                       debugger listens, and it is as before afterwards
+  -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
+                       [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
+  -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
+                       translation buffers; -ddd: also prefetches
+  -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
+`;
+
+const BLOCKED_HELP = `      --blocked TIME   from how long on an event loop is said to be blocked, such as 100ms or 2s [${BLOCKED_MS}ms]
+      --stack          also the JavaScript stack of what blocks an event loop
 `;
 
 export const STAT_HELP: string = `taskperf stat [options] [--] COMMAND [ARGUMENT...]
@@ -26,18 +41,9 @@ Runs the command, counts the tasks of all its Node.js processes, and prints a ta
 Ctrl-C goes to the program first; a second one kills it.
 With -p counts a Node.js process that runs already, until Ctrl-C, its end or that of the command (such as \`sleep 10\`).
 
-  -p, --pid PID        attach to this process, of which a command only says how long; Node.js tells on its stderr that its
-                       debugger listens, and it is as before afterwards
-  -e, --event EVENTS   what to count, a comma list (\`taskperf list\`); task-clock is always counted
-                       [${DEFAULT_EVENTS.join(',')}, and ${DEFAULT_IF_SUPPORTED.join(',')} where there is a PMU]
-  -d, --detail         also branches, first and last level of the caches, allocation; -dd: also instruction cache and
-                       translation buffers; -ddd: also prefetches
-  -M, --metrics GROUPS derived metrics as columns, a comma list of ${METRIC_GROUPS.join(', ')}; counts what they need
-  -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more): sums per name, or per process where
+${RUN_OPTIONS_HELP}  -I, --interval MS    also print what each interval added (${INTERVAL_MS_MIN} or more): sums per name, or per process where
                        nothing is Node.js
-      --blocked TIME   from how long on an event loop is said to be blocked, such as 100ms or 2s [${BLOCKED_MS}ms]
-      --stack          also the JavaScript stack of what blocks an event loop
-  -o, --output FILE    write to a file; without it everything goes to stderr
+${BLOCKED_HELP}  -o, --output FILE    write to a file; without it everything goes to stderr
       --json           one JSON document (schema taskperf.stat/1) instead of the table
       --by WHAT        one row per name, task or thread, or the names of each process apart: process [name]
       --no-color       no colours; NO_COLOR and a stderr that is no terminal do the same
@@ -45,6 +51,33 @@ With -p counts a Node.js process that runs already, until Ctrl-C, its end or tha
 
 The exit status is the program's (with -p 0, or that of the command), 128+n when signal n ended it, 127 when it was not found, 126 when it cannot be
 executed, 129 for a mistake in the command line. TASKPERF_DIR names the directory for the counters; it must be private.
+`;
+
+export const RECORD_HELP: string = `taskperf record [options] [--] COMMAND [ARGUMENT...]
+taskperf record [options] -p PID [-- COMMAND [ARGUMENT...]]
+
+Counts as \`taskperf stat\` does, and keeps every task that has ended in a file, a line of JSON each (schema
+taskperf.record/1). \`taskperf report\` makes the table of it. An older file of the name is kept as FILE.old.
+
+${RUN_OPTIONS_HELP}${BLOCKED_HELP}  -o, --output FILE    where to write it [taskperf.jsonl]
+  -h, --help           this page
+
+The exit status is as with \`taskperf stat\`.
+`;
+
+export const REPORT_HELP: string = `taskperf report [options] [FILE]
+
+Prints the table that \`taskperf stat\` would have printed of a recording (\`taskperf record\`). Also of one that has no end
+because taskperf was killed: then of the tasks alone that had ended.
+
+  -i, --input FILE     the recording, as FILE [taskperf.jsonl]
+      --by WHAT        one row per name, task or thread, or the names of each process apart: process [name]
+      --json           one JSON document (schema taskperf.stat/1) instead of the table
+  -o, --output FILE    write to a file instead of stdout
+      --no-color       no colours; NO_COLOR and a stdout that is no terminal do the same
+  -h, --help           this page
+
+The exit status is 0, and 129 for a mistake in the command line, or a file that is no recording or is damaged.
 `;
 
 export const TOP_HELP: string = `taskperf top [options]

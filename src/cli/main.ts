@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The command `taskperf`: what it can do, one subcommand per file. */
-import fs from 'node:fs';
 import { nearest } from '../node/events/nearest.ts';
 import { UsageError } from './options.ts';
 import { doctor } from './doctor.ts';
@@ -11,9 +10,11 @@ import { list } from './list.ts';
 import { printable } from './printable.ts';
 import { stat } from './stat.ts';
 import { top } from './top.ts';
+import { version } from './version.ts';
 
 const STATUS_USAGE = 129;
 
+// What checks recordings is loaded by those who need it.
 async function main(args: readonly string[]): Promise<number> {
   const [subcommand, ...rest] = args;
   switch (subcommand) {
@@ -21,6 +22,10 @@ async function main(args: readonly string[]): Promise<number> {
       return await stat(rest);
     case 'top':
       return asksForLast(rest) ? last(rest) : await top(rest);
+    case 'record':
+      return await (await import('./recording/record.ts')).record(rest);
+    case 'report':
+      return (await import('./recording/report.ts')).report(rest);
     case 'list':
       return list(rest);
     case 'doctor':
@@ -50,13 +55,8 @@ function listed(names: readonly string[]): string {
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version;
-}
-
 /** Sentences for mistakes of the user; our own bugs keep their stack. */
-function report(error: unknown): number {
+function statusOf(error: unknown): number {
   if (!(error instanceof UsageError || error instanceof LaunchError)) throw error;
   process.stderr.write(`taskperf: ${printable(error.message)}\n`);
   return error instanceof LaunchError ? error.status : STATUS_USAGE;
@@ -65,4 +65,4 @@ function report(error: unknown): number {
 // A reader that goes away (`taskperf … 2>&1 | head`) is no reason to lose the program's exit status.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+process.exitCode = await main(process.argv.slice(2)).catch(statusOf);

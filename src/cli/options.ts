@@ -1,6 +1,6 @@
 /**
- * Options before a command. They end at `--` or at the first word that is none, as in perf, so the command's own flags are
- * never taken for ours.
+ * Options and words of a subcommand. Before a command options end at `--` or at the first word that is none, as in perf, so
+ * the command's own flags are never taken for ours.
  */
 import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
@@ -16,42 +16,65 @@ type Values<O extends Options> = ReturnType<
   typeof parseArgs<{ options: O; strict: true; allowPositionals: false }>
 >['values'];
 
-/** The options of the subcommand, each checked so that parseArgs meets no surprise, and the words after them. */
+/** What a subcommand takes. */
+interface Syntax<O extends Options> {
+  readonly subcommand: string;
+  readonly options: O;
+  /** The words after the options are a command, with options of its own. */
+  readonly takesCommand: boolean;
+}
+
+/** The options of the subcommand, each checked so that parseArgs meets no surprise, and the command after them. */
 export function parseCommand<const O extends Options>(
   subcommand: string,
   args: readonly string[],
   options: O,
 ): { values: Values<O>; command: string[] } {
-  const { own, command } = splitCommand(subcommand, args, options);
-  const { values } = parseArgs({ args: own, options, strict: true, allowPositionals: false });
-  return { values, command };
+  const { own, words } = split(args, { subcommand, options, takesCommand: true });
+  return { values: valuesOf(own, options), command: words };
 }
 
-function splitCommand(
+/** The options of a subcommand that starts nothing, and the words between them. */
+export function parseWords<const O extends Options>(
   subcommand: string,
   args: readonly string[],
-  options: Options,
-): { own: string[]; command: string[] } {
+  options: O,
+): { values: Values<O>; words: string[] } {
+  const own: string[] = [];
+  const words: string[] = [];
+  for (let rest = args; rest.length > 0; ) {
+    const found = split(rest, { subcommand, options, takesCommand: false });
+    own.push(...found.own);
+    words.push(...found.words.slice(0, 1));
+    rest = found.words.slice(1);
+  }
+  return { values: valuesOf(own, options), words };
+}
+
+function valuesOf<O extends Options>(args: string[], options: O): Values<O> {
+  return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+}
+
+function split(args: readonly string[], syntax: Syntax<Options>): { own: string[]; words: string[] } {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
-    if (arg === '--') return { own: args.slice(0, i), command: args.slice(i + 1) };
-    if (!arg.startsWith('-') || arg === '-') return { own: args.slice(0, i), command: args.slice(i) };
-    if (!takesNext(subcommand, arg, options)) continue;
+    if (arg === '--') return { own: args.slice(0, i), words: args.slice(i + 1) };
+    if (!arg.startsWith('-') || arg === '-') return { own: args.slice(0, i), words: args.slice(i) };
+    if (!takesNext(arg, syntax)) continue;
     const value = args[++i];
     // A value may not look like an option: it was forgotten. `-o=-x` says it is meant.
-    if (value === undefined || value.startsWith('-')) throw new UsageError(missingValue(subcommand, arg));
+    if (value === undefined || value.startsWith('-')) throw new UsageError(missingValue(arg, syntax));
   }
-  return { own: [...args], command: [] };
+  return { own: [...args], words: [] };
 }
 
 /** Checks one option; true when its value is the next word. */
-function takesNext(subcommand: string, arg: string, options: Options): boolean {
+function takesNext(arg: string, syntax: Syntax<Options>): boolean {
   const long = arg.startsWith('--');
   const equals = arg.indexOf('=');
   const name = long ? arg.slice(2, equals === -1 ? undefined : equals) : arg.slice(1, 2);
-  const option = Object.entries(options).find(([key, { short }]) => name === (long ? key : short));
-  if (option === undefined)
-    throw new UsageError(unknownOption(subcommand, long ? `--${name}` : `-${name}`, options));
+  const option = Object.entries(syntax.options).find(([key, { short }]) => name === (long ? key : short));
+  if (option === undefined) throw new UsageError(unknownOption(long ? `--${name}` : `-${name}`, syntax));
   const [, { type }] = option;
   if (type === 'string') return long ? equals === -1 : arg.length === 2;
   // As in perf: -dd is -d -d.
@@ -61,15 +84,16 @@ function takesNext(subcommand: string, arg: string, options: Options): boolean {
   return false;
 }
 
-function missingValue(subcommand: string, option: string): string {
+function missingValue(option: string, { subcommand }: Syntax<Options>): string {
   return `option '${option}' needs a value; \`taskperf ${subcommand} --help\` shows which`;
 }
 
-function unknownOption(subcommand: string, option: string, options: Options): string {
+function unknownOption(option: string, { subcommand, options, takesCommand }: Syntax<Options>): string {
   const near = nearest(
     option,
     Object.keys(options).map((key) => `--${key}`),
   );
   const hint = near === undefined || !option.startsWith('--') ? '' : `did you mean '${near}'? `;
-  return `unknown option '${option}'; ${hint}\`taskperf ${subcommand} --help\` lists the options, those of the command go after --`;
+  const others = takesCommand ? ', those of the command go after --' : '';
+  return `unknown option '${option}'; ${hint}\`taskperf ${subcommand} --help\` lists the options${others}`;
 }

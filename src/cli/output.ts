@@ -1,4 +1,4 @@
-/** Where the result goes: stderr, so that the command's stdout stays its own, or the file of -o. */
+/** Where the result goes: a stream (stderr where a command runs, whose stdout stays its own), or the file of -o. */
 import fs from 'node:fs';
 import { messageOf } from './directory.ts';
 import { UsageError } from './options.ts';
@@ -11,16 +11,22 @@ export class Output {
   readonly style: Style;
   readonly #fd: number | undefined;
   readonly #file: string | undefined;
+  readonly #stream: NodeJS.WriteStream;
   #begun = false;
 
   /** Opens the file at once, so that a file that cannot be written stops us before anything is started. */
-  constructor(file: string | undefined, color: boolean, env: NodeJS.ProcessEnv) {
+  constructor(
+    file: string | undefined,
+    color: boolean,
+    { env, stream }: { env: NodeJS.ProcessEnv; stream: NodeJS.WriteStream },
+  ) {
     this.#file = file;
+    this.#stream = stream;
     this.#fd = file === undefined ? undefined : openForWriting(file);
-    const terminal = file === undefined && process.stderr.isTTY;
+    const terminal = file === undefined && stream.isTTY;
     const noColor = env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '';
     this.style = {
-      width: widthOf(terminal ? process.stderr.columns : undefined, env['COLUMNS']),
+      width: widthOf(terminal ? stream.columns : undefined, env['COLUMNS']),
       color: color && terminal && !noColor && env['TERM'] !== 'dumb',
     };
   }
@@ -28,7 +34,7 @@ export class Output {
   /** Throws what the file system says. */
   write(text: string): void {
     if (this.#fd === undefined) {
-      process.stderr.write(text);
+      this.#stream.write(text);
       return;
     }
     // What an earlier run left is kept until there is something to put in its place.
@@ -42,7 +48,7 @@ export class Output {
   }
 
   get name(): string {
-    return this.#file ?? 'stderr';
+    return this.#file ?? (this.#stream === process.stdout ? 'stdout' : 'stderr');
   }
 }
 

@@ -39,6 +39,7 @@ import { RegionReader } from './reader.ts';
 import type { Words } from './reader.ts';
 import { firstLineOf } from './source.ts';
 import { RingReader } from './ring.ts';
+import type { Scaling } from './scaling.ts';
 import type { ExitSink } from './ring.ts';
 import { printable } from './printable.ts';
 import { isRunning, ownersOf, ownersOfFile } from './stale.ts';
@@ -107,7 +108,6 @@ export class RegionSession {
   readonly #tasks: LoggedTask[] = [];
   /** By what the process calls itself. */
   readonly #taskNames: Map<number, TaskNames> = new Map();
-  /** Which events take turns on the PMU, as the processes that have been found say. */
   readonly #scaling: Map<number, number> = new Map();
 
   constructor(options: SessionOptions) {
@@ -118,6 +118,11 @@ export class RegionSession {
     const events = options.events.map((event) => event.id);
     this.collector = new Collector(events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
+  }
+
+  /** Which events take turns on the PMU, as the processes that have been found say. */
+  get scaling(): Scaling {
+    return this.#scaling;
   }
 
   /** Finds new regions and drains all rings. Returns how full the fullest ring was, 0 to 1. */

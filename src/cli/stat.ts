@@ -21,7 +21,7 @@ export async function stat(args: readonly string[]): Promise<number> {
     return 0;
   }
   checkEvents(options);
-  const output = new Output(options.output, options.color, process.env);
+  const output = new Output(options.output, options.color, { env: process.env, stream: process.stderr });
   try {
     return await run(options, output);
   } finally {

@@ -72,8 +72,8 @@ test('list takes names after --, too', () => {
 
 test('an unknown subcommand is named and the existing ones listed', () => {
   assert.match(
-    taskperf('report').stderr,
-    /unknown subcommand 'report'; there are stat, top, list and doctor/,
+    taskperf('diff').stderr,
+    /unknown subcommand 'diff'; there are stat, record, report, top, list and doctor/,
   );
 });
 
