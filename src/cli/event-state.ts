@@ -7,7 +7,7 @@ import { REASON_NO_ADDON } from '../core/layout.ts';
 import { SCALED_TEXT, USER_ONLY_TEXT, errnoText, estimateText, noAddonText, reasonText } from './reasons.ts';
 import { countedShare } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
-import type { ProcessFacts } from './tally.ts';
+import type { ProcessFacts } from './process-facts.ts';
 
 /** `scaled`: counted a part of the time, the value is for the whole. */
 export type Kind = 'exact' | 'scaled' | 'estimated';

@@ -19,7 +19,7 @@ import { ownersOf } from './owners.ts';
 import { checkPermitted } from './preflight.ts';
 import { sparePerf } from './reasons.ts';
 import { RegionSession } from './regions.ts';
-import type { OnExit } from './regions.ts';
+import type { OnExit } from './ring.ts';
 import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { removeStale } from './stale.ts';
@@ -43,7 +43,7 @@ export interface Observer {
   /** What there was has been read. */
   polled?(): void;
   /** The program is not counted any more; its regions will be read for the last time. */
-  end(elapsedNs: number): void;
+  end?(elapsedNs: number): void;
 }
 
 export interface Followed {
@@ -111,7 +111,7 @@ async function measureCommand(options: RunArguments, observer: Observer): Promis
   session.blocked?.endsAt(endNs);
   const elapsedNs = endNs - startNs;
   system.stop();
-  observer.end(elapsedNs);
+  observer.end?.(elapsedNs);
   const tally = session.finish();
   const others = othersOf(system, tally, { command: pid, by: observer.by, events: asked.events });
   const notes = notesOf(session, others, ended);

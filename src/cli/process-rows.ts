@@ -10,7 +10,8 @@ import { rowsOf, sumOf } from './report.ts';
 import type { Report, ReportRow } from './report.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
-import type { ProcessFacts, ThreadBooks } from './tally.ts';
+import type { ProcessFacts } from './process-facts.ts';
+import type { ThreadBooks } from './tally.ts';
 
 export interface ProcessRows {
   readonly pid: number;

@@ -36,12 +36,13 @@ import { runsStill, startTicksOf } from '../node/identity.ts';
 import type { Identity } from '../node/identity.ts';
 import { visitLiveTasks } from './live.ts';
 import { RegionReader } from './reader.ts';
-import type { Words } from './reader.ts';
 import { firstLineOf } from './source.ts';
 import { RingReader } from './ring.ts';
 import type { Scaling } from './scaling.ts';
-import type { ExitSink } from './ring.ts';
+import type { ExitPlace, ExitSink, OnExit } from './ring.ts';
 import { printable } from './printable.ts';
+import { factsOf } from './process-facts.ts';
+import type { ProcessFacts } from './process-facts.ts';
 import { isRunning, ownersOf, ownersOfFile } from './stale.ts';
 import type { Stacks } from './stacks.ts';
 import { keyOf, Tally } from './tally.ts';
@@ -69,16 +70,6 @@ export interface SessionOptions {
   /** Tasks that own a process without a region, found since it was last asked. */
   readonly takeOwners?: () => readonly Owner[];
 }
-
-/** Where a task that has ended was: what we call its process, and the number of its thread. */
-export interface ExitPlace {
-  readonly pid: number;
-  readonly thread: number;
-  readonly nameOf: (index: number) => string;
-}
-
-/** Gets a slot of a ring, at word `word`; its words are those of the next one soon. */
-export type OnExit = (words: Words, word: number, place: ExitPlace) => void;
 
 interface OpenRegion {
   readonly reader: RegionReader;
@@ -160,6 +151,13 @@ export class RegionSession {
         return [{ pid, tid: slot.i32[T_TID]! || innerPid, total }];
       });
     });
+  }
+
+  /** What the processes say of themselves whose regions are being read, as of the last drain. */
+  facts(): ProcessFacts[] {
+    return [...this.#open.values()].map((region) =>
+      factsOf(region.reader, this.#pidOf(region) ?? region.innerPid),
+    );
   }
 
   /** The books as they are now. */

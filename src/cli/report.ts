@@ -12,7 +12,8 @@ import type { OtherRow, Others } from './os-rows.ts';
 import { scaledValues, scalingOf } from './scaling.ts';
 import type { Scaling } from './scaling.ts';
 import { hasSums } from './tally.ts';
-import type { By, ProcessFacts, Row, Tally } from './tally.ts';
+import type { ProcessFacts } from './process-facts.ts';
+import type { By, Row, Tally } from './tally.ts';
 import type { LoggedTask } from './task-log.ts';
 
 /** How the command ended: one of code and signal is set. */

@@ -22,6 +22,16 @@ export interface ExitSink {
   exit(words: Words, word: number): void;
 }
 
+/** Where a task that has ended was: what we call its process, and the number of its thread. */
+export interface ExitPlace {
+  readonly pid: number;
+  readonly thread: number;
+  readonly nameOf: (index: number) => string;
+}
+
+/** Gets a slot of a ring, at word `word`; its words are those of the next one soon. */
+export type OnExit = (words: Words, word: number, place: ExitPlace) => void;
+
 /** Slots copied by one read: 768 KiB, small enough to stay in a cache. */
 const CHUNK_SLOTS = 4096;
 const SLOT_WORDS = RING_BYTES / 4;

@@ -5,7 +5,7 @@
  * computes it from time_enabled and time_running.
  */
 import { TASK_CLOCK } from '../core/events.ts';
-import type { ProcessFacts } from './tally.ts';
+import type { ProcessFacts } from './process-facts.ts';
 
 /** Line of an event → line of the ns that its group missed. Events that always count are not in it. */
 export type Scaling = ReadonlyMap<number, number>;

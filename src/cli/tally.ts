@@ -2,11 +2,9 @@
  * The books of a session: rows (by name, task or thread), threads, system rows and losses, over all processes of the
  * command. Sums come from the name totals, which are exact even where the ring lost events, plus the live tasks.
  */
-import { EVENT_GIVEN_FIRST, LATE, TASK_CLOCK } from '../core/events.ts';
+import { LATE, TASK_CLOCK } from '../core/events.ts';
 import {
   EVENT_LINES,
-  H_ESTIMATED,
-  H_EVENTS,
   H_F64_SWITCH_COST,
   H_LOST_CONTEXTS,
   H_LOST_COUNTERS,
@@ -14,7 +12,6 @@ import {
   H_LOST_SLICES,
   H_LOST_TASKS,
   H_LOST_THREADS,
-  H_OFF,
   H_PID,
   H_REASON,
   H_STATE,
@@ -36,13 +33,13 @@ import {
   T_SEQ,
   T_TID,
 } from '../core/layout.ts';
-import { ownerIn, scriptIn } from '../core/owner.ts';
-import type { Owner } from '../core/owner.ts';
 import { TORN_SLICE_NS_MAX, checkRows, imbalanceOf, settle } from './balance.ts';
 import { visitLiveTasks } from './live.ts';
 import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
-import type { EventRow, RegionReader, Words } from './reader.ts';
+import type { RegionReader, Words } from './reader.ts';
+import { factsOf } from './process-facts.ts';
+import type { ProcessFacts } from './process-facts.ts';
 
 /** One row of the table; values by event line. */
 export interface Row {
@@ -78,27 +75,6 @@ export interface ThreadBooks {
   readonly switches: number;
   readonly boundaries: number;
   readonly switchCostNs: number;
-}
-
-/** One Node.js process of the command. */
-export interface ProcessFacts {
-  readonly pid: number;
-  /** What it calls itself, in its own pid namespace. */
-  readonly innerPid: number;
-  /** What it runs, as it says. */
-  readonly script: string;
-  /** The task that started it. */
-  readonly owner: Owner | null;
-  readonly node: string;
-  readonly exited: boolean;
-  /** Bit per event: counted, estimated. */
-  readonly eventBits: number;
-  readonly estimatedBits: number;
-  readonly reason: number;
-  /** By line, what it says of the events that were given one. */
-  readonly events: ReadonlyMap<number, EventRow>;
-  /** Why taskperf switched itself off there, undefined when it did not. */
-  readonly off: string | undefined;
 }
 
 export interface Losses {
@@ -257,29 +233,8 @@ export class Tally {
     this.lost.names += lost(H_LOST_NAMES);
     this.lost.slices += lost(H_LOST_SLICES);
     this.lost.threads += lost(H_LOST_THREADS);
-    this.processes.push({
-      pid,
-      innerPid: words[H_PID]!,
-      script: scriptIn(reader.header),
-      owner: ownerIn(reader.header),
-      node: reader.nodeVersion,
-      exited: words[H_STATE] === PROCESS_EXITED,
-      eventBits: words[H_EVENTS]!,
-      estimatedBits: words[H_ESTIMATED]!,
-      reason: words[H_REASON]!,
-      events: eventRows(reader),
-      off: words[H_OFF] === 1 ? reader.offMessage : undefined,
-    });
+    this.processes.push(factsOf(reader, pid));
   }
-}
-
-function eventRows(reader: RegionReader): Map<number, EventRow> {
-  const rows = new Map<number, EventRow>();
-  for (let line = EVENT_GIVEN_FIRST; line < EVENT_LINES; line++) {
-    const row = reader.eventRow(line);
-    if (row !== undefined) rows.set(line, row);
-  }
-  return rows;
 }
 
 /** The row an event of this name on this thread belongs to. */

@@ -51,7 +51,7 @@ test('the last state: how it ended, who had which thread, the tasks in flight, t
   assert.equal(status, 0, stderr);
   assert.match(
     stdout,
-    /process 4711, Node\.js v24\.0\.0, which is gone and never said that it ended: it was killed/,
+    /process 4194303, Node\.js v24\.0\.0, which is gone and never said that it ended: it was killed/,
   );
   assert.match(stdout, /tasks that had not ended: 2\n/);
   assert.match(stdout, /GET \/users\/:id #\d+ /);

@@ -6,7 +6,7 @@ import { statesOf } from '#cli/event-state.js';
 import type { EventState } from '#cli/event-state.js';
 import { errnoText, noAddonText, permissionText } from '#cli/reasons.js';
 import type { Surroundings } from '#cli/reasons.js';
-import type { ProcessFacts } from '#cli/tally.js';
+import type { ProcessFacts } from '#cli/process-facts.js';
 import { EVENT_ESTIMATED } from '#core/event-table.js';
 import { EVENT_GIVEN_FIRST, EVENTS, TASK_CLOCK } from '#core/events.js';
 import type { EventInfo } from '#core/events.js';

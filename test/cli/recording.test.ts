@@ -10,7 +10,7 @@ import { documentOf } from '#cli/document.js';
 import { UsageError } from '#cli/options.js';
 import { NO_OTHERS } from '#cli/os-rows.js';
 import { reportOf } from '#cli/recording/books.js';
-import { endIn, endText } from '#cli/recording/end.js';
+import { endIn, endText, processText } from '#cli/recording/end.js';
 import type { End } from '#cli/recording/end.js';
 import { SCHEMA } from '#cli/recording/format.js';
 import type { Header, Task } from '#cli/recording/format.js';
@@ -45,6 +45,10 @@ function task(more: Partial<Task> = {}): Task {
 }
 
 const SCALED = { scaled: { instructions: `line-${MISSED}` } };
+const PROCESS = (() => {
+  const { processes } = countedReport({ cycles: 400, instructions: 100, missedNs: 1e6 }).tally;
+  return processText({ ...processes[0]!, pid: 10 }, new Lines(EVENTS));
+})();
 
 function saved(lines: readonly unknown[], name = 'recording.jsonl'): string {
   const file = path.join(directory, name);
@@ -63,7 +67,7 @@ function reportIn(file: string): ReturnType<typeof reportOf> {
 }
 
 test('a recording without an end: sums of its tasks, scaled where events took turns', () => {
-  const file = saved([HEADER, SCALED, { task: task() }, { task: task({ id: 2, endNs: 9e6 }) }]);
+  const file = saved([HEADER, PROCESS, SCALED, { task: task() }, { task: task({ id: 2, endNs: 9e6 }) }]);
   const document = documentOf(reportIn(file));
   const [row] = document.tasks;
   assert.deepEqual([row!.name, row!.count, document.elapsedNs], ['GET /', 2, 9e6]);
@@ -90,14 +94,30 @@ test('a recording without an end: sums of its tasks, scaled where events took tu
   assert.deepEqual(document.conservation['task-clock'], { threads: 4e6, attributed: 4e6, error: 0 });
 });
 
+test('a recording without an end says what was estimated, and what was not counted', () => {
+  const said = JSON.parse(PROCESS) as { process: { estimatedBits: number; eventBits: number } };
+  const { process } = said;
+  const estimated = {
+    process: { ...process, estimatedBits: 1, eventBits: process.eventBits & ~(1 << CYCLES) },
+  };
+  const lines = [PROCESS, estimated, SCALED, { task: task() }];
+  const statesOf = (explicitEvents: boolean): unknown[] =>
+    documentOf(reportIn(saved([{ ...HEADER, explicitEvents }, ...lines]))).events.map(
+      ({ name, kind, supported }) => [name, kind, supported],
+    );
+  const others = [['task-clock', 'estimated', true]];
+  assert.deepEqual(statesOf(true), [...others, ['cycles', 'exact', false], ['instructions', 'scaled', true]]);
+  assert.deepEqual(statesOf(false), [...others, ['instructions', 'scaled', true]]);
+});
+
 test('lines of later versions are passed over, fields too', () => {
   const more = { ...task(), colour: 'red' };
-  const report = reportIn(saved([{ ...HEADER, more: 1 }, { switch: [1, 2] }, { task: more }]));
+  const report = reportIn(saved([{ ...HEADER, more: 1 }, PROCESS, { switch: [1, 2] }, { task: more }]));
   assert.equal(documentOf(report).tasks[0]!.count, 1);
 });
 
 test('what is in the names of tasks does nothing to the terminal', () => {
-  const report = reportIn(saved([HEADER, { task: task({ name: '\u001b[2J\u0007x' }) }]));
+  const report = reportIn(saved([HEADER, PROCESS, { task: task({ name: '\u001b[2J\u0007x' }) }]));
   const table = renderTable(report, { width: 100, color: false });
   assert.ok([...table].every((char) => char === '\n' || char >= ' '));
 });
@@ -205,6 +225,7 @@ test('what cannot be read, and words too many, are one sentence each', () => {
     [['no/such.jsonl'], /there is no recording 'no\/such\.jsonl'/],
     [[directory], /is not a plain file/],
     [['/dev/zero'], /is not a plain file/],
+    [[file, '-o', file], /is the recording itself; give -o another file/],
     [[file, 'b'], /'b' is one recording too many/],
     [['-i', file, 'b'], /'b' is one recording too many/],
     [[file, '--by', 'colour'], /cannot group by 'colour'/],
@@ -218,7 +239,9 @@ test('what cannot be read, and words too many, are one sentence each', () => {
 });
 
 test('whatever becomes of its bytes: a report, or one sentence', () => {
-  const whole = fs.readFileSync(saved([HEADER, SCALED, { task: task() }, { task: task({ id: 2 }) }, END]));
+  const whole = fs.readFileSync(
+    saved([HEADER, PROCESS, SCALED, { task: task() }, { task: task({ id: 2 }) }, END]),
+  );
   const seed = Number(process.env['TASKPERF_SEED'] ?? Date.now() % 1e9);
   const random = new Prng(BigInt(seed));
   let reports = 0;

@@ -54,7 +54,7 @@ const SPREAD_EVERY = 256;
 const SHOWN_EVERY = 64;
 /** One image in so many is changed again during a read. */
 const TORN_EVERY = 16;
-const PATH = '/regions/4711';
+const PATH = `/regions/${PID}`;
 const COUNTED = [EVENTS[TASK_CLOCK]!, EVENTS[WALL]!, EVENTS[TASK_SWITCHES]!, EVENTS[WAIT]!];
 const STYLE = { width: 100, color: false };
 // What a terminal would obey or turn around; line feeds end our own lines.

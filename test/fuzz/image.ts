@@ -23,7 +23,8 @@ import {
 import { HandPmu } from '../core/hand-pmu.ts';
 
 const CAPACITIES: Capacities = { threads: 3, names: 8, tasks: 16, contexts: 16, counters: 64, ring: 4 };
-export const PID = 4711;
+/** Nobody has the highest pid that there can be. */
+export const PID = 4_194_303;
 export const SESSION = 42;
 
 export interface Image {

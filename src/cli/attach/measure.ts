@@ -35,7 +35,7 @@ export async function measureAttached(
   const hasLeft = attached.hasLeft();
   const hasLetGo = await attached.detach();
   stop();
-  observer.end(elapsedNs);
+  observer.end?.(elapsedNs);
   const tally = session.finish();
   const ended: Ending = { code: null, signal: null, forced: false, runsOn: attached.isAlive() };
   const notes = [...session.notes, ...notesOf(attached, tally, { hasLeft, hasLetGo })];

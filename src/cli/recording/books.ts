@@ -91,7 +91,8 @@ class Spreads {
     for (const entry of recording.entries()) {
       if (entry.kind === 'end') return entry.end;
       if (entry.kind === 'task') this.#add(entry.task, entry.values);
-      else for (const [event, missed] of entry.lines) this.#scaling.set(event, missed);
+      if (entry.kind !== 'scaled') continue;
+      for (const [event, missed] of entry.lines) this.#scaling.set(event, missed);
     }
     return undefined;
   }

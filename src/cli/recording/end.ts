@@ -1,6 +1,7 @@
 /**
- * The last line of a recording: the books of the run. Rows are of a name on a thread each, so that they can be added up by
- * name, process or thread. In the file `undefined` is null, a map is the list of its entries.
+ * The last line of a recording: the books of the run; and what processes say of themselves, which is in it, too. Rows are of a
+ * name on a thread each, so that they can be added up by name, process or thread. In the file `undefined` is null, a map is
+ * the list of its entries.
  */
 import * as v from 'valibot';
 import type { EventInfo } from '../../core/events.ts';
@@ -10,7 +11,8 @@ import type { EventState } from '../event-state.ts';
 import type { OtherRow, Others } from '../os-rows.ts';
 import type { EventRow } from '../reader.ts';
 import type { Ending } from '../report.ts';
-import type { Losses, ProcessFacts, Row, ThreadBooks } from '../tally.ts';
+import type { ProcessFacts } from '../process-facts.ts';
+import type { Losses, Row, ThreadBooks } from '../tally.ts';
 import { checked, counters, whole } from './format.ts';
 import { LineError } from './lines.ts';
 import type { Lines } from './lines.ts';
@@ -33,11 +35,24 @@ export interface End {
 
 /** As it stands in the file. */
 export function endText(end: End, lines: Lines): string {
-  return JSON.stringify({ end }, (_, value: unknown) => {
+  return textOf({ end }, lines);
+}
+
+export function processText(process: ProcessFacts, lines: Lines): string {
+  return textOf({ process }, lines);
+}
+
+function textOf(line: object, lines: Lines): string {
+  return JSON.stringify(line, (_, value: unknown) => {
     if (value === undefined) return null;
     if (value instanceof Float64Array) return lines.named(value);
     return value instanceof Map ? [...value] : value;
   });
+}
+
+/** @throws LineError */
+export function processIn(value: unknown): ProcessFacts {
+  return checked(process, value);
 }
 
 /** @throws LineError */

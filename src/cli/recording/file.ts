@@ -1,7 +1,4 @@
-/**
- * The file that is being recorded. As perf does, what was recorded before is kept as FILE.old; it is touched only when there
- * is something to put in its place.
- */
+/** The file that is being recorded. As perf does, what was recorded before is kept as FILE.old. */
 import fs from 'node:fs';
 import { messageOf } from '../directory.ts';
 import { UsageError } from '../options.ts';
@@ -14,34 +11,37 @@ export class RecordingFile {
   readonly path: string;
   /** Bytes in it. */
   bytes = 0;
-  readonly #isNew: boolean;
-  #fd: number;
+  readonly #fd: number;
+  /** What to do when nothing has been started. */
+  readonly #undo: () => void;
   #hasBegun = false;
   #hasFailed = false;
 
-  /** Throws UsageError where it cannot be written: before anything is started. */
+  /**
+   * Throws UsageError where it cannot be written: before anything is started. Nor can it be later, for root, who becomes
+   * the user of the process that is attached to.
+   */
   constructor(path: string) {
     this.path = path;
-    this.#isNew = !fs.existsSync(path);
+    const old = `${path}.old`;
+    let before: fs.Stats | undefined;
+    let isKept: boolean;
     try {
+      before = fs.statSync(path, { throwIfNoEntry: false });
+      isKept = before?.isFile() === true && before.size > 0;
+      if (isKept) fs.renameSync(path, old);
       this.#fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT, MODE);
     } catch (error) {
       throw new UsageError(`cannot write to '${path}' (${messageOf(error)}); give -o a file you may write`);
     }
+    this.#undo = () => {
+      if (isKept) fs.renameSync(old, path);
+      else if (before === undefined) fs.rmSync(path, { force: true });
+    };
   }
 
   begin(): void {
     this.#hasBegun = true;
-    const { size } = fs.fstatSync(this.#fd);
-    // Not so a terminal, a pipe, /dev/null.
-    if (!fs.fstatSync(this.#fd).isFile() || size === 0) return;
-    try {
-      fs.renameSync(this.path, `${this.path}.old`);
-      fs.closeSync(this.#fd);
-      this.#fd = fs.openSync(this.path, 'wx', MODE);
-    } catch (error) {
-      this.#fail(error);
-    }
   }
 
   /** The program runs: what cannot be written is said once, and its run is not disturbed. */
@@ -61,8 +61,13 @@ export class RecordingFile {
   }
 
   close(): void {
-    if (!this.#hasFailed) fs.closeSync(this.#fd);
-    if (!this.#hasBegun && this.#isNew) fs.rmSync(this.path, { force: true });
+    fs.closeSync(this.#fd);
+    if (this.#hasBegun) return;
+    try {
+      this.#undo();
+    } catch {
+      // We are another user by now: it stays in FILE.old.
+    }
   }
 
   #fail(error: unknown): void {

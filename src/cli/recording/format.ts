@@ -2,6 +2,7 @@
  * What a recording is: lines of JSON, one object each (schema `taskperf.record/1`, docs/record.md).
  *
  *     {"schema":"taskperf.record/1", …}   what is counted, and of what
+ *     {"process": …}                      what a Node.js process says of itself, before its first task and when that changes
  *     {"scaled": …}                       where events take turns on the PMU: event → the counter of the ns that it was not
  *     {"task": …}                         each task that has ended, in the order in which they were read
  *     {"end": …}                          all that the tasks do not tell (end.ts); missing where the tool was killed

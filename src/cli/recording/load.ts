@@ -6,7 +6,8 @@ import fs from 'node:fs';
 import { messageOf } from '../directory.ts';
 import { UsageError } from '../options.ts';
 import { printable } from '../printable.ts';
-import { endIn } from './end.ts';
+import type { ProcessFacts } from '../process-facts.ts';
+import { endIn, processIn } from './end.ts';
 import type { End } from './end.ts';
 import { headerIn, lineIn, scaledIn, taskIn } from './format.ts';
 import type { Header, Task } from './format.ts';
@@ -21,6 +22,7 @@ const NEWLINE = 10;
 export type Entry =
   | { readonly kind: 'task'; readonly task: Task; readonly values: Float64Array }
   | { readonly kind: 'scaled'; readonly lines: Scaling }
+  | { readonly kind: 'process'; readonly process: ProcessFacts }
   | { readonly kind: 'end'; readonly end: End };
 
 export class Recording {
@@ -62,12 +64,13 @@ export class Recording {
   /** Undefined: the first line, or one that this version does not know. */
   #entryIn(text: string): Entry | undefined {
     const lines = this.#lines;
-    const { task, scaled, end } = lineIn(JSON.parse(text));
+    const { task, scaled, process, end } = lineIn(JSON.parse(text));
     if (task !== undefined) {
       const found = taskIn(task);
       return { kind: 'task', task: found, values: lines.values(found.counters) };
     }
     if (scaled !== undefined) return { kind: 'scaled', lines: scaledIn(scaled, lines) };
+    if (process !== undefined) return { kind: 'process', process: processIn(process) };
     return end === undefined ? undefined : { kind: 'end', end: endIn(end, lines, this.header.events) };
   }
 

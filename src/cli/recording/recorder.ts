@@ -14,10 +14,10 @@ import type { Blockages } from '../blocked.ts';
 import type { BlockedReport } from '../blocked-table.ts';
 import type { Followed, Found, Observer } from '../measure.ts';
 import type { Words } from '../reader.ts';
-import type { ExitPlace } from '../regions.ts';
-import type { Scaling } from '../scaling.ts';
+import type { RegionSession } from '../regions.ts';
+import type { ExitPlace } from '../ring.ts';
 import { version } from '../version.ts';
-import { endText } from './end.ts';
+import { endText, processText } from './end.ts';
 import { SCHEMA, scaledText } from './format.ts';
 import type { Header, Task } from './format.ts';
 import { Lines } from './lines.ts';
@@ -31,41 +31,42 @@ export class Recorder implements Observer {
   readonly intervals = false;
   /** Tasks in the file. */
   tasks = 0;
-  readonly #options: RunArguments;
   readonly #file: RecordingFile;
   readonly #lines: Lines;
+  readonly #header: Omit<Header, 'command' | 'pid' | 'startedAt'>;
+  #session: RegionSession | undefined;
   #text = '';
   #startNs = 0;
-  /** Events that take turns, as the session finds them; of how many it was written. */
-  #scaling: Scaling = new Map();
+  /** By pid, the line that tells of it. */
+  readonly #processes: Map<number, string> = new Map();
+  /** Of how many events it was written that they take turns. */
   #scaled = 0;
 
-  constructor(options: RunArguments, file: RecordingFile) {
-    this.#options = options;
+  constructor({ asked, explicitEvents, metricGroups }: RunArguments, file: RecordingFile) {
     this.#file = file;
-    this.#lines = new Lines(options.asked.events);
-  }
-
-  begin({ session, pid, command, startNs }: Followed): void {
-    const { asked, explicitEvents, metricGroups } = this.#options;
-    this.#startNs = startNs;
-    this.#scaling = session.scaling;
-    this.#file.begin();
-    const header: Header = {
+    this.#lines = new Lines(asked.events);
+    this.#header = {
       schema: SCHEMA,
+      // Read now: root may be another user from `begin` on.
       taskperf: version(),
-      command,
-      pid,
-      startedAt: new Date().toISOString(),
       events: asked.events,
       hidden: [...asked.hidden].map(({ name }) => name),
       explicitEvents,
       metricGroups,
     };
+  }
+
+  begin({ session, pid, command, startNs }: Followed): void {
+    this.#session = session;
+    this.#startNs = startNs;
+    this.#file.begin();
+    const header: Header = { ...this.#header, command, pid, startedAt: new Date().toISOString() };
     this.#add(JSON.stringify(header));
   }
 
-  readonly onExit = ({ i32, f64 }: Words, word: number, { pid, thread, nameOf }: ExitPlace): void => {
+  readonly onExit = ({ i32, f64 }: Words, word: number, place: ExitPlace): void => {
+    const { pid, thread, nameOf } = place;
+    if (!this.#processes.has(pid)) this.#addProcesses();
     const at = word / 2;
     const values = at + E_F64_VALUES;
     const task: Task = {
@@ -79,19 +80,12 @@ export class Recorder implements Observer {
       runningNs: f64[at + E_F64_RUNNING]!,
       counters: this.#lines.named(f64.subarray(values, values + EVENT_LINES)),
     };
-    if (this.#scaling.size > this.#scaled) {
-      this.#scaled = this.#scaling.size;
-      this.#add(scaledText(this.#scaling, this.#lines));
-    }
     this.tasks++;
     this.#add(JSON.stringify({ task }));
   };
 
   polled(): void {
-    this.#flush();
-  }
-
-  end(): void {
+    this.#addProcesses();
     this.#flush();
   }
 
@@ -105,6 +99,20 @@ export class Recorder implements Observer {
     const end = { ended, elapsedNs, shown, rows, threads, processes, others, owners, blocked, lost, notes };
     this.#add(endText(end, this.#lines));
     this.#flush();
+  }
+
+  /** Those that are new, or say something else than before. */
+  #addProcesses(): void {
+    const { scaling } = this.#session!;
+    for (const facts of this.#session!.facts()) {
+      const text = processText(facts, this.#lines);
+      if (this.#processes.get(facts.pid) === text) continue;
+      this.#processes.set(facts.pid, text);
+      this.#add(text);
+    }
+    if (scaling.size === this.#scaled) return;
+    this.#scaled = scaling.size;
+    this.#add(scaledText(scaling, this.#lines));
   }
 
   #add(line: string): void {
