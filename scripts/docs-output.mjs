@@ -70,8 +70,8 @@ const OUTPUTS = {
       '$ taskperf report --by task',
       ...report.slice(0, 10),
       '…',
-      '$ sed -n 2,4p taskperf.jsonl',
-      ...lines.slice(1, 4),
+      "$ grep '^{.task' taskperf.jsonl | head -n 2",
+      ...lines.filter((line) => line.startsWith('{"task')).slice(0, 2),
     ];
     return shown.join('\n');
   },

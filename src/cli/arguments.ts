@@ -196,14 +196,12 @@ export function parseBlocked(text: string | undefined): number {
   throw new UsageError(`--blocked '${text}' is not a time of 1 ms or more, such as 100ms or 2s`);
 }
 
-/** Throws UsageError. */
-export function parseFile(option: string, file: string | undefined): string | undefined {
+function parseFile(option: string, file: string | undefined): string | undefined {
   if (file === '') throw new UsageError(`option '${option}' needs the name of a file`);
   return file;
 }
 
-/** Throws UsageError. */
-export function parseBy(text: string | undefined): By {
+function parseBy(text: string | undefined): By {
   const by = BY.find((one) => one === (text ?? 'name'));
   if (by !== undefined) return by;
   throw new UsageError(`cannot group by '${text}'; --by takes ${BY.join(', ')}`);

@@ -51,8 +51,15 @@ export function checkRows(rows: Iterable<Pick<Row, 'exited' | 'values'>>, damage
   }
 }
 
+/** On one thread, what is taken from a name for jobs of others may be more than there is. */
+export function checkParts(rows: Iterable<Pick<Row, 'exited' | 'values'>>, damage: Damage): void {
+  for (const { exited, values } of rows)
+    for (const sums of [exited, values])
+      damage.differences(sums, 0, EVENT_LINES, 'what the tasks of a name have used on a thread');
+}
+
 /** Rounding errors below 0, of estimated parts. */
-export function dropFractions(sums: Float64Array): void {
+function dropFractions(sums: Float64Array): void {
   for (let event = 0; event < EVENT_LINES; event++)
     if (sums[event]! < 0 && sums[event]! > -1) sums[event] = 0;
 }

@@ -58,11 +58,13 @@ taskperf record [options] -p PID [-- COMMAND [ARGUMENT...]]
 
 Counts as \`taskperf stat\` does, and keeps every task that has ended in a file, a line of JSON each (schema
 taskperf.record/1). \`taskperf report\` makes the table of it. An older file of the name is kept as FILE.old.
+Ctrl-C goes to the program first; with -p it ends the recording, as the end of the process does, or of the command.
 
 ${RUN_OPTIONS_HELP}${BLOCKED_HELP}  -o, --output FILE    where to write it [taskperf.jsonl]
   -h, --help           this page
 
-The exit status is as with \`taskperf stat\`.
+The exit status is the program's (with -p 0, or that of the command), 128+n when signal n ended it, 127 when it was not found,
+126 when it cannot be executed, 129 for a mistake in the command line. TASKPERF_DIR as with \`taskperf stat\`.
 `;
 
 export const REPORT_HELP: string = `taskperf report [options] [FILE]
@@ -77,7 +79,8 @@ because taskperf was killed: then of the tasks alone that had ended.
       --no-color       no colours; NO_COLOR and a stdout that is no terminal do the same
   -h, --help           this page
 
-The exit status is 0, and 129 for a mistake in the command line, or a file that is no recording or is damaged.
+The exit status is 0, 1 when the result could not be written, and 129 for a mistake in the command line, or a file that is
+no recording or is damaged.
 `;
 
 export const TOP_HELP: string = `taskperf top [options]

@@ -2,6 +2,7 @@
 /** The command `taskperf`: what it can do, one subcommand per file. */
 import { nearest } from '../node/events/nearest.ts';
 import { UsageError } from './options.ts';
+import { messageOf } from './directory.ts';
 import { doctor } from './doctor.ts';
 import { HELP, SUBCOMMANDS } from './help.ts';
 import { LaunchError } from './launch.ts';
@@ -12,6 +13,7 @@ import { stat } from './stat.ts';
 import { top } from './top.ts';
 import { version } from './version.ts';
 
+const STATUS_FAILED = 1;
 const STATUS_USAGE = 129;
 
 // What checks recordings is loaded by those who need it.
@@ -63,6 +65,11 @@ function statusOf(error: unknown): number {
 }
 
 // A reader that goes away (`taskperf … 2>&1 | head`) is no reason to lose the program's exit status.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+process.stderr.on('error', () => {});
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`taskperf: cannot write to stdout (${messageOf(error)})\n`);
+  process.once('exit', () => (process.exitCode = STATUS_FAILED));
+});
 
 process.exitCode = await main(process.argv.slice(2)).catch(statusOf);

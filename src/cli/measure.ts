@@ -24,7 +24,7 @@ import { endingText, isCounted } from './report.ts';
 import type { Ending, Report } from './report.ts';
 import { removeStale } from './stale.ts';
 import { Stacks } from './stacks.ts';
-import type { Grouping, Tally } from './tally.ts';
+import type { By, Grouping, Tally } from './tally.ts';
 
 const POLL_MS = 50;
 /** When a ring fills faster than this share per poll, we poll again sooner. */
@@ -57,7 +57,10 @@ export interface Followed {
 }
 
 /** All that was found, in the rows that the observer wanted. */
-export type Found = Omit<Report, 'by'>;
+export interface Found extends Omit<Report, 'by'> {
+  /** `others` is as the observer wanted; this as others may want it later. */
+  readonly othersBy: (by: By) => Others;
+}
 
 export interface Measured {
   readonly found: Found;
@@ -113,9 +116,11 @@ async function measureCommand(options: RunArguments, observer: Observer): Promis
   system.stop();
   observer.end?.(elapsedNs);
   const tally = session.finish();
-  const others = othersOf(system, tally, { command: pid, by: observer.by, events: asked.events });
+  const othersBy = (by: Grouping): Others =>
+    othersOf(system, tally, { command: pid, by, events: asked.events });
+  const others = othersBy(observer.by);
   const notes = notesOf(session, others, ended);
-  const run = { command, pid, ended, elapsedNs, startNs, session, tally, others, notes };
+  const run = { command, pid, ended, elapsedNs, startNs, session, tally, others, othersBy, notes };
   return { found: foundIn(options, run), status: exitStatus(ended) };
 }
 
@@ -139,7 +144,7 @@ export function sessionOptions(
 
 /** A run that is over. */
 export interface Run
-  extends Pick<Found, 'command' | 'pid' | 'ended' | 'elapsedNs' | 'tally' | 'others' | 'notes'> {
+  extends Pick<Found, 'command' | 'pid' | 'ended' | 'elapsedNs' | 'tally' | 'others' | 'othersBy' | 'notes'> {
   readonly session: RegionSession;
   readonly startNs: number;
 }

@@ -44,9 +44,10 @@ export function parseWords<const O extends Options>(
   const words: string[] = [];
   for (let rest = args; rest.length > 0; ) {
     const found = split(rest, { subcommand, options, takesCommand: false });
+    const isEnd = rest[found.own.length] === '--';
     own.push(...found.own);
-    words.push(...found.words.slice(0, 1));
-    rest = found.words.slice(1);
+    words.push(...found.words.slice(0, isEnd ? undefined : 1));
+    rest = isEnd ? [] : found.words.slice(1);
   }
   return { values: valuesOf(own, options), words };
 }

@@ -34,14 +34,14 @@ export function partsOf(one: OsProcess, context: PartsContext): Part[] {
 /** A process that is in no region: all its threads. */
 function otherParts(one: OsProcess, { os, by, lines }: PartsContext): Part[] {
   const whole = `(process ${one.name} ${one.pid})`;
-  const isGroupingThread = by === 'thread';
+  const isByThread = by === 'thread';
   const threads = one.allThreads().map((thread): Part => {
-    const row = isGroupingThread ? `(thread ${thread.name} ${thread.tid} of ${one.pid})` : whole;
+    const row = isByThread ? `(thread ${thread.name} ${thread.tid} of ${one.pid})` : whole;
     const values = valuesOf(thread.clock.cpuNs, thread, lines);
     if (one === os.command && thread.tid === one.pid) takeBefore(values, os);
     return { row, pid: one.pid, tid: thread.tid, thread: thread.name, values };
   });
-  const row = isGroupingThread ? `(short-lived threads of ${one.pid})` : whole;
+  const row = isByThread ? `(short-lived threads of ${one.pid})` : whole;
   return [...threads, { row, pid: one.pid, tid: 0, thread: UNSEEN, values: valuesOf(one.unseenNs) }];
 }
 

@@ -22,21 +22,12 @@ import type { Owner } from '../core/owner.ts';
 import { TaskperfError } from '../core/errors.ts';
 import { BlockedLog } from './blocked.ts';
 import { Collector } from './collector.ts';
-import {
-  PrivateDirectory,
-  isAlive,
-  isRegionFile,
-  messageOf,
-  pidOfFile,
-  removeFile,
-  sessionOfError,
-} from './directory.ts';
+import { PrivateDirectory, isAlive, isRegionFile, messageOf, pidOfFile, removeFile } from './directory.ts';
 import type { RegionThread } from './os-threads.ts';
 import { runsStill, startTicksOf } from '../node/identity.ts';
 import type { Identity } from '../node/identity.ts';
 import { visitLiveTasks } from './live.ts';
 import { RegionReader } from './reader.ts';
-import { firstLineOf } from './source.ts';
 import { RingReader } from './ring.ts';
 import type { Scaling } from './scaling.ts';
 import type { ExitPlace, ExitSink, OnExit } from './ring.ts';
@@ -45,6 +36,7 @@ import { factsOf } from './process-facts.ts';
 import type { ProcessFacts } from './process-facts.ts';
 import { isRunning, ownersOf, ownersOfFile } from './stale.ts';
 import type { Stacks } from './stacks.ts';
+import { sweep } from './sweep.ts';
 import { keyOf, Tally } from './tally.ts';
 import type { Grouping } from './tally.ts';
 import { TaskLog } from './task-log.ts';
@@ -71,13 +63,19 @@ export interface SessionOptions {
   readonly takeOwners?: () => readonly Owner[];
 }
 
+/** A process in another pid namespace is seen a look or two after its region; what it wrote until then can wait. */
+const UNKNOWN_LOOKS_MAX = 10;
+
 interface OpenRegion {
+  readonly key: string;
   readonly reader: RegionReader;
   /** What its process calls itself: in a pid namespace of its own that is another one here. */
   readonly innerPid: number;
   /** What we call it, once that is known. */
   pid: number | undefined;
   readonly rings: { readonly ring: RingReader; readonly sink: ExitSink }[];
+  /** While it was not known what we call its process. */
+  looks: number;
   /** By index of the thread, as of this drain: another one may come in its place. */
   places: (ExitPlace | undefined)[];
   readonly log: TaskLog | undefined;
@@ -107,7 +105,8 @@ export class RegionSession {
     this.blocked =
       options.blockedNs === undefined ? undefined : new BlockedLog(options.blockedNs, options.stacks);
     const events = options.events.map((event) => event.id);
-    this.collector = new Collector(events, this.#scaling);
+    // Of parts nobody wants the spread.
+    this.collector = new Collector(options.by === 'part' ? [] : events, this.#scaling);
     this.intervalCollector = options.intervals ? new Collector(events, this.#scaling) : undefined;
   }
 
@@ -121,12 +120,13 @@ export class RegionSession {
     this.#discover();
     for (const owner of this.#options.takeOwners?.() ?? []) this.#want(owner);
     let fullest = 0;
-    for (const [key, region] of this.#open) {
+    for (const region of this.#open.values()) {
       // Asked before the drain: what a process wrote before it died is then surely seen.
       const alive = !this.#hasEnded(region);
+      if (alive && region.pid === undefined && region.looks++ < UNKNOWN_LOOKS_MAX) continue;
       if (alive) this.blocked?.look(region.reader, region.pid ?? region.innerPid);
       fullest = Math.max(fullest, this.#drain(region));
-      if (!alive) this.#close(key, region);
+      if (!alive) this.#close(region);
     }
     return fullest;
   }
@@ -153,11 +153,12 @@ export class RegionSession {
     });
   }
 
-  /** What the processes say of themselves whose regions are being read, as of the last drain. */
-  facts(): ProcessFacts[] {
-    return [...this.#open.values()].map((region) =>
-      factsOf(region.reader, this.#pidOf(region) ?? region.innerPid),
-    );
+  /** What the processes say of themselves whose regions are being read, as of the last drain; by region. */
+  facts(): Map<string, ProcessFacts> {
+    const facts = new Map<string, ProcessFacts>();
+    for (const region of this.#open.values())
+      facts.set(region.key, factsOf(region.reader, this.#pidOf(region) ?? region.innerPid));
+    return facts;
   }
 
   /** The books as they are now. */
@@ -185,8 +186,8 @@ export class RegionSession {
   /** Reads everything for the last time and removes this session's files. */
   finish(): Tally {
     this.poll();
-    for (const [key, region] of this.#open) this.#close(key, region);
-    for (const name of this.#directory.names()) this.#sweep(name);
+    for (const region of this.#open.values()) this.#close(region);
+    this.notes.push(...sweep(this.#directory, this.#options.session));
     this.#directory.close();
     return this.#ended;
   }
@@ -219,7 +220,17 @@ export class RegionSession {
       // Its end would be another's, and so would be who is killed with the command.
       if (innerPid !== pidOfFile(name)) reader.damage.note(`it says that it is of process ${innerPid}`);
       const taskNames = new TaskNames();
-      this.#open.set(key, { reader, innerPid, pid: undefined, rings: [], places: [], log, taskNames });
+      this.#open.set(key, {
+        key,
+        reader,
+        innerPid,
+        pid: undefined,
+        looks: 0,
+        rings: [],
+        places: [],
+        log,
+        taskNames,
+      });
       this.#noteScaling(reader);
       // Without the addon each worker has a region and numbers its tasks by itself.
       if (name === String(innerPid)) this.#taskNames.set(innerPid, taskNames);
@@ -292,7 +303,8 @@ export class RegionSession {
   #placeOf(region: OpenRegion, index: number): ExitPlace {
     const { reader, innerPid } = region;
     const thread = reader.thread(index)?.i32[T_ID] ?? 0;
-    return { pid: this.#pidOf(region) ?? innerPid, thread, nameOf: (name) => reader.name(name) };
+    const pid = this.#pidOf(region) ?? innerPid;
+    return { region: region.key, pid, thread, nameOf: (name) => reader.name(name) };
   }
 
   #addTo(tally: Tally, region: OpenRegion): void {
@@ -301,8 +313,8 @@ export class RegionSession {
     for (const { ring } of region.rings) tally.lost.events += ring.lost;
   }
 
-  #close(key: string, region: OpenRegion): void {
-    const { reader, log } = region;
+  #close(region: OpenRegion): void {
+    const { key, reader, log } = region;
     reader.isFinal = this.#hasEnded(region);
     this.#drain(region);
     this.#addTo(this.#ended, region);
@@ -326,20 +338,5 @@ export class RegionSession {
         taskNames.note(task.id, task.name);
       });
     taskNames.seal(reader);
-  }
-
-  /** Says why a process could not make its region, and removes what our processes left half made. */
-  #sweep(name: string): void {
-    const pid = pidOfFile(name);
-    if (pid === undefined || isRegionFile(name)) return;
-    const file = this.#directory.at(name);
-    const isError = name.endsWith('.error');
-    const session = sessionOfError(name);
-    if (isError && (session === 0 ? !isAlive(pid) : session === this.#options.session)) {
-      this.notes.push(`taskperf could not start in process ${pid}: ${firstLineOf(file)}`);
-      removeFile(file);
-    } else if (!isError && !isAlive(pid)) {
-      removeFile(file);
-    }
   }
 }

@@ -145,7 +145,7 @@ export function busyPids({ threads }: Tally): Set<number> {
 /** "exited with code 3", "killed by SIGKILL". */
 export function endingText({ code, signal, forced, runsOn }: Ending): string {
   if (runsOn !== undefined) return runsOn ? 'runs on, without taskperf' : 'has ended';
-  if (signal === null) return code === null ? 'ended, it is not known how' : `exited with code ${code}`;
+  if (signal === null) return code === null ? 'has no recorded end' : `exited with code ${code}`;
   return `killed by ${signal}${forced ? ' (forced by a second SIGINT)' : ''}`;
 }
 

@@ -24,6 +24,8 @@ export interface ExitSink {
 
 /** Where a task that has ended was: what we call its process, and the number of its thread. */
 export interface ExitPlace {
+  /** Which region; a process may have several. */
+  readonly region: string;
   readonly pid: number;
   readonly thread: number;
   readonly nameOf: (index: number) => string;

@@ -1,17 +1,14 @@
 /** `taskperf stat`: counts a command, or a process that runs already, and prints a table or a document at the end. */
 import { parseStat } from './arguments.ts';
 import type { StatArguments } from './arguments.ts';
-import { messageOf } from './directory.ts';
-import { documentOf, imbalances } from './document.ts';
+import { imbalances } from './document.ts';
 import type { IntervalJson } from './document.ts';
 import { STAT_HELP } from './help.ts';
 import { Intervals } from './interval.ts';
 import { checkEvents, measure, nowNs } from './measure.ts';
 import type { Followed, Observer } from './measure.ts';
 import { Output } from './output.ts';
-import { printable } from './printable.ts';
-import type { Report } from './report.ts';
-import { renderTable } from './table.ts';
+import { print, writeOut } from './print.ts';
 
 /** Returns the exit status. Throws UsageError and LaunchError before anything has run. */
 export async function stat(args: readonly string[]): Promise<number> {
@@ -34,6 +31,7 @@ async function run(options: StatArguments, output: Output): Promise<number> {
   const { found, status } = await measure(options, observer);
   const report = { ...found, by: options.by };
   const notes = [...report.notes, ...observer.notes(), ...imbalances(report)];
+  // The program has run: its exit status stays its own, whether that could be written or not.
   print({ ...report, notes }, { json: options.json, output, intervals: observer.kept });
   return status;
 }
@@ -80,33 +78,5 @@ class IntervalPrinter implements Observer {
   end(elapsedNs: number): void {
     clearInterval(this.#ticker);
     this.#intervals?.next(elapsedNs, this.#output.style);
-  }
-}
-
-/** Where and how a report is printed. */
-export interface Printing {
-  readonly json: boolean;
-  readonly output: Output;
-  readonly intervals?: readonly IntervalJson[] | undefined;
-}
-
-export function print(report: Report, { json, output, intervals }: Printing): void {
-  if (json) {
-    writeOut(output, `${JSON.stringify(documentOf(report, intervals), null, 2)}\n`);
-  } else if (report.tally.processes.length > 0 || report.others.rows.length > 0) {
-    writeOut(output, renderTable(report, output.style));
-  } else {
-    writeOut(output, report.notes.map((note) => `taskperf: ${printable(note)}\n`).join(''));
-  }
-}
-
-/** The program has run: a table that cannot be written is said, but its exit status stays the program's. */
-function writeOut(output: Output, text: string): void {
-  try {
-    output.write(text);
-  } catch (error) {
-    process.stderr.write(
-      `taskperf: cannot write to '${printable(output.name)}' (${messageOf(error)}); nothing more was written\n`,
-    );
   }
 }

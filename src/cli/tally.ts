@@ -33,7 +33,7 @@ import {
   T_SEQ,
   T_TID,
 } from '../core/layout.ts';
-import { TORN_SLICE_NS_MAX, checkRows, imbalanceOf, settle } from './balance.ts';
+import { TORN_SLICE_NS_MAX, checkParts, checkRows, imbalanceOf, settle } from './balance.ts';
 import { visitLiveTasks } from './live.ts';
 import type { LiveTask } from './live.ts';
 import { threadName } from './reader.ts';
@@ -142,8 +142,8 @@ export class Tally {
       else if (reader.isFinal) this.#balance(reader, books, inRows.get(index)!);
       this.threads.push(books);
     }
-    // On one thread, what is taken from a name for jobs of others may be more than there is.
-    if (reader.isFinal && by !== 'thread' && by !== 'part') checkRows(this.rows.values(), reader.damage);
+    if (reader.isFinal && by === 'part') checkParts(this.rows.values(), reader.damage);
+    else if (reader.isFinal && by !== 'thread') checkRows(this.rows.values(), reader.damage);
     this.#addHeader(reader, pid);
   }
 

@@ -34,6 +34,7 @@ const HEADER: Header = {
   startedAt: '2026-01-02T03:04:05.678Z',
   events: EVENTS,
   hidden: [],
+  optional: [],
   explicitEvents: true,
   metricGroups: [],
 };
@@ -101,13 +102,13 @@ test('a recording without an end says what was estimated, and what was not count
     process: { ...process, estimatedBits: 1, eventBits: process.eventBits & ~(1 << CYCLES) },
   };
   const lines = [PROCESS, estimated, SCALED, { task: task() }];
-  const statesOf = (explicitEvents: boolean): unknown[] =>
-    documentOf(reportIn(saved([{ ...HEADER, explicitEvents }, ...lines]))).events.map(
+  const statesOf = (optional: readonly string[]): unknown[] =>
+    documentOf(reportIn(saved([{ ...HEADER, optional }, ...lines]))).events.map(
       ({ name, kind, supported }) => [name, kind, supported],
     );
   const others = [['task-clock', 'estimated', true]];
-  assert.deepEqual(statesOf(true), [...others, ['cycles', 'exact', false], ['instructions', 'scaled', true]]);
-  assert.deepEqual(statesOf(false), [...others, ['instructions', 'scaled', true]]);
+  assert.deepEqual(statesOf([]), [...others, ['cycles', 'exact', false], ['instructions', 'scaled', true]]);
+  assert.deepEqual(statesOf(['cycles', 'instructions']), [...others, ['instructions', 'scaled', true]]);
 });
 
 test('lines of later versions are passed over, fields too', () => {
@@ -156,6 +157,7 @@ test('an end is read as it was written', () => {
       seen: [process],
       notes: ['a'],
     },
+    othersByThread: { ...NO_OTHERS, rows: [{ name: '(thread x 2)', values }] },
     owners: new Map([[9, owner]]),
     blocked: {
       limitNs: 5,
@@ -177,7 +179,8 @@ const END = (() => {
   const { tally, ended, elapsedNs, notes } = countedReport({ cycles: 400, instructions: 100, missedNs: 1e6 });
   const rows = [...tally.rows.values()].map(({ key: _, ...row }) => ({ ...row, pid: 10, thread: 0 }));
   const { threads, processes, lost } = tally;
-  const books = { rows, threads, processes, others: NO_OTHERS, owners: new Map(), blocked: undefined, lost };
+  const others = { others: NO_OTHERS, othersByThread: NO_OTHERS };
+  const books = { rows, threads, processes, ...others, owners: new Map(), blocked: undefined, lost };
   return endText({ ended, elapsedNs, shown: [0, CYCLES, INSTRUCTIONS], ...books, notes }, new Lines(EVENTS));
 })();
 
@@ -188,7 +191,7 @@ for (const [what, lines, sentence] of [
   [
     'is of a later version',
     [{ ...HEADER, schema: 'taskperf.record/2' }],
-    /line 1: schema: .*record\/1.*record\/2/,
+    /another version of taskperf \(taskperf\.record\/2\); this one reads taskperf\.record\/1/,
   ],
   ['has half a header', [{ schema: SCHEMA }], /line 1: taskperf: /],
   ['has no events', [{ ...HEADER, events: [] }], /line 1: events: /],
@@ -225,7 +228,9 @@ test('what cannot be read, and words too many, are one sentence each', () => {
     [['no/such.jsonl'], /there is no recording 'no\/such\.jsonl'/],
     [[directory], /is not a plain file/],
     [['/dev/zero'], /is not a plain file/],
-    [[file, '-o', file], /is the recording itself; give -o another file/],
+    [[file, '-o', file], /is a recording, which would be lost; give -o another file/],
+    [['/proc/self/mem'], /cannot read '\/proc\/self\/mem': EIO/],
+    [['--', file, '--json'], /'--json' is one recording too many/],
     [[file, 'b'], /'b' is one recording too many/],
     [['-i', file, 'b'], /'b' is one recording too many/],
     [[file, '--by', 'colour'], /cannot group by 'colour'/],

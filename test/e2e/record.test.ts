@@ -37,6 +37,7 @@ interface Line {
   readonly pid?: number;
   readonly task?: {
     readonly name: string;
+    readonly pid: number;
     readonly startNs: number;
     readonly endNs: number;
     readonly counters: Readonly<Record<string, number>>;
@@ -113,6 +114,7 @@ describe('the table of a recording is the one that stat prints', { skip: noAddon
       hidden,
       tally,
       others: NO_OTHERS,
+      othersBy: () => NO_OTHERS,
       groups: regions.collector.groups,
       tasks: regions.tasks(),
       owners: ownersOf(tally, NO_OTHERS, (owner) => regions.nameOf(owner)),
@@ -196,6 +198,98 @@ test('a recording of the same name is kept as FILE.old, and left alone when noth
   assert.equal(fs.existsSync(other), false);
 });
 
+test('what was recorded before is where it was when nothing is started, an older FILE.old, too', async () => {
+  const file = path.join(base, 'kept.jsonl');
+  fs.writeFileSync(file, 'new');
+  fs.writeFileSync(`${file}.old`, 'old');
+  for (const [words, status] of [
+    [['-p', '4194304'], 129],
+    [['--', '/no/such/command'], 127],
+  ] as const) {
+    assert.equal((await taskperf(['record', '-o', file, ...words]).ended()).code, status);
+    assert.deepEqual([fs.readFileSync(file, 'utf8'), fs.readFileSync(`${file}.old`, 'utf8')], ['new', 'old']);
+  }
+  await taskperf(['record', '-o', file, '--', process.execPath, '-e', '0']).ended();
+  assert.equal(fs.readFileSync(`${file}.old`, 'utf8'), 'new');
+  assert.deepEqual(
+    fs.readdirSync(base).filter((name) => name.startsWith('kept')),
+    ['kept.jsonl', 'kept.jsonl.old'],
+  );
+  fs.rmSync(`${file}.old`);
+  fs.mkdirSync(`${file}.old`);
+  const { code, stderr } = await taskperf(['record', '-o', file, '--', 'true']).ended();
+  assert.equal(code, 129);
+  assert.match(stderr, /^taskperf: cannot write to [^\n]*\n$/);
+});
+
+test('a link is written through, and an empty file is closed to others', async () => {
+  const [link, target, empty] = ['link', 'target', 'empty'].map((name) => path.join(base, `${name}.jsonl`));
+  fs.symlinkSync(target!, link!);
+  for (const file of [link!, link!]) {
+    await taskperf(['record', '-o', file, '--', process.execPath, '-e', '0']).ended();
+    assert.ok(fs.lstatSync(link!).isSymbolicLink());
+    assert.equal((await reported(target!)).exit.code, 0);
+  }
+  fs.writeFileSync(empty!, '', { mode: 0o644 });
+  await taskperf(['record', '-o', empty!, '--', process.execPath, '-e', '0']).ended();
+  assert.equal(fs.statSync(empty!).mode & 0o777, 0o600);
+});
+
+test('tasks that end faster than they can be read are missing as lines, and are said; the sums have them', {
+  skip: noAddon,
+}, async () => {
+  const file = path.join(base, 'many.jsonl');
+  const program = `const { spawn } = await import('taskperf'); for (let i = 0; i < 2e5; i++) spawn('job', () => {});`;
+  const words = ['--', process.execPath, '--input-type=module', '-e', program];
+  const { stderr } = await taskperf(['record', '-o', file, ...words]).ended();
+  const [recorded, missing] = [
+    /recorded ([\d,]+) tasks/,
+    /([\d,]+) tasks missing in it, only their sums/,
+  ].map((text) => Number(text.exec(stderr)?.[1]?.replaceAll(',', '')));
+  assert.equal(recorded! + missing!, 2e5, stderr);
+  assert.ok(missing! > 0);
+  const document = await reported(file);
+  assertBalanced(document);
+  assert.equal(document.tasks[0]!.count, 2e5);
+});
+
+test('by thread the other threads are apart, by name together', async () => {
+  const file = path.join(base, 'others.jsonl');
+  const program = `require('node:zlib').gzipSync(Buffer.alloc(3e7)); setTimeout(() => {}, 300)`;
+  await taskperf(['record', '-o', file, '--', process.execPath, '-e', program]).ended();
+  const threadRows = async (by: string): Promise<string[]> => {
+    const document = await reported(file, '--by', by);
+    assertBalanced(document);
+    return document.system.map(({ name }) => name).filter((name) => name.startsWith('(thread '));
+  };
+  for (const name of await threadRows('name')) assert.match(name, /^\(thread \D+\)$/);
+  const apart = await threadRows('thread');
+  assert.ok(apart.length > 0);
+  for (const name of apart) assert.match(name, /^\(thread .+ \d+\)$/);
+});
+
+const unshare = ['unshare', '-pf', '--mount-proc'];
+const canUnshare = spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status === 0;
+
+test('in another pid namespace tasks have the pid that their process has here', {
+  skip: noAddon || (!canUnshare && 'unshare is not permitted here'),
+}, async () => {
+  const file = path.join(base, 'namespace.jsonl');
+  const program = `const { spawn } = await import('taskperf'); for (let i = 0; i < 9; i++) spawn('job', () => {});
+    setTimeout(() => {}, 300);`;
+  const words = ['--', ...unshare, process.execPath, '--input-type=module', '-e', program];
+  const { code, stderr } = await taskperf(['record', '-o', file, ...words]).ended();
+  assert.equal(code, 0, stderr);
+  const { processes } = await reported(file);
+  const node = processes.find((one) => one.node !== null)!;
+  const pids = linesOf(file).flatMap(({ task }) => (task === undefined ? [] : task.pid));
+  assert.deepEqual(
+    pids,
+    Array.from({ length: 9 }, () => node.pid),
+  );
+  assert.notEqual(node.pid, 1);
+});
+
 test('a full disk is said once; the program runs on to its own end', async () => {
   const tool = taskperf(['record', '-o', '/dev/full', '--', process.execPath, '-e', 'process.exitCode = 3']);
   const { code, stderr } = await tool.ended();
@@ -215,7 +309,7 @@ describe('record -p PID', { skip: noAddon && 'attaching needs the addon' }, () =
       for (let i = 0; i < 20; i++) await fetch(`http://127.0.0.1:${port}/orders/${i}`);
       const { code, stderr } = await tool.ended('SIGINT');
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /^taskperf: recorded 20 tasks in /);
+      assert.match(stderr, /^taskperf: recorded 20 tasks in /m);
       assert.equal(fs.existsSync(path.join(directory, String(pid))), false);
       assert.deepEqual([child.exitCode, (await fetch(`http://127.0.0.1:${port}/after`)).status], [null, 200]);
       const lines = linesOf(file);
@@ -269,6 +363,44 @@ test('root records another user’s process into a folder of its own, twice', {
   }
 });
 
+test('a command that cannot be started: the process is let go, and nothing is kept', async () => {
+  const file = path.join(base, 'no-command.jsonl');
+  await withProgram([fixture('attach-plain.mjs')], {}, async ({ pid, port }) => {
+    for (const words of [['stat'], ['record', '-o', file]]) {
+      const { code, stderr } = await taskperf([
+        ...words,
+        '-p',
+        String(pid),
+        '--',
+        '/no/such/command',
+      ]).ended();
+      assert.equal(code, 127);
+      assert.match(stderr, /^taskperf: cannot start '\/no\/such\/command': [^\n]*\n$/);
+      assert.equal(fs.existsSync(path.join(directory, String(pid))), false);
+    }
+    assert.equal((await fetch(`http://127.0.0.1:${port}/after`)).status, 200);
+  });
+  assert.equal(fs.existsSync(file), false);
+});
+
+test('a report that cannot be written is a failure', async () => {
+  const file = path.join(base, 'short.jsonl');
+  await taskperf(['record', '-o', file, '--', process.execPath, '-e', '0']).ended();
+  const { code, stderr } = await taskperf(['report', '-o', '/dev/full', file]).ended();
+  assert.equal(code, 1);
+  assert.match(stderr, /^taskperf: cannot write to '\/dev\/full' \(ENOSPC/);
+  const shell = spawnSync(
+    'sh',
+    ['-c', `'${process.execPath}' dist/cli/main.js report '${file}' > /dev/full`],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
+  assert.equal(shell.status, 1);
+  assert.match(shell.stderr, /^taskperf: cannot write to stdout \(ENOSPC/);
+});
+
 test('a tool that was killed: the recording has no end, and is read as far as it goes', async () => {
   const file = path.join(base, 'killed.jsonl');
   const tool = taskperf(['record', '-o', file, '--', process.execPath, fixture('attach-plain.mjs')]);
@@ -284,9 +416,9 @@ test('a tool that was killed: the recording has no end, and is read as far as it
     const document = await reported(file);
     assertBalanced(document);
     assert.equal(document.tasks[0]!.count, tasks);
-    assert.match(document.notes[0]!, /has no end: taskperf was killed/);
+    assert.match(document.notes[0]!, /has no end: taskperf was killed, could not write on, or still records/);
     const { stdout } = await taskperf(['report', file]).ended();
-    assert.match(stdout, /program ended, it is not known how/);
+    assert.match(stdout, /program has no recorded end/);
   }
 });
 

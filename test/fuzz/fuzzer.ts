@@ -10,8 +10,11 @@
  */
 import assert from 'node:assert/strict';
 import { BlockedLog } from '#cli/blocked.js';
+import type { Blockages } from '#cli/blocked.js';
 import { Collector } from '#cli/collector.js';
 import { documentOf, imbalances } from '#cli/document.js';
+import { endIn, endText } from '#cli/recording/end.js';
+import { Lines } from '#cli/recording/lines.js';
 import { documentOfLast } from '#cli/last/document.js';
 import { renderLast } from '#cli/last/render.js';
 import { lastState } from '#cli/last/state.js';
@@ -111,6 +114,8 @@ export class Fuzzer {
         checkSnapshot(takeSnapshot(reader, state.seenNs, undefined));
       }
       checkReport({ ...report, blocked: { log, startNs: 0 } });
+      const { limitNs, totals, rows, waits } = log;
+      checkRecorded(report, { limitNs, totals, rows, waits });
     }
     assert.ok(source.bytesRead <= READS_MAX * image.bytes.length, `${source.bytesRead} bytes were read`);
     const isNoticed = report.notes.length > 0;
@@ -190,6 +195,20 @@ function checkLast(state: LastState): void {
 function checkReport(report: Report): void {
   checkText(renderTable(report, STYLE));
   checkNumbers(documentOf(report), '');
+}
+
+/** A recording of it can be read. */
+function checkRecorded(
+  { ended, elapsedNs, events, tally, others, owners, notes }: Report,
+  blocked: Blockages,
+): void {
+  const rows = [...tally.rows.values()].map(({ key: _, ...row }) => row);
+  const { threads, processes, lost } = tally;
+  const shown = events.map(({ id }) => id);
+  const books = { shown, rows, threads, processes, lost, others, othersByThread: others, owners, blocked };
+  const lines = new Lines(events);
+  const { end } = JSON.parse(endText({ ended, elapsedNs, notes, ...books }, lines)) as { end: unknown };
+  assert.equal(endIn(end, lines, events).rows.length, rows.length);
 }
 
 /** What `top` is drawn from. */

@@ -130,7 +130,7 @@ async function load(
   const options = { ...asked, directory, ...tool, lock: lock.file, token: lock.token };
   const region = `${directory}/${target.pid}`;
   for (let isAgain = false; ; isAgain = true) {
-    const opened = await openInspector(target, { directory, withinMs: untilMs - performance.now() });
+    const opened = await openInspector(target, { directory, untilMs });
     const { inspector, closer } = opened;
     const expression = attachExpression(options, closer === undefined ? 'open' : 'opened');
     const answer = await whenLoaded(inspector, expression, { region, untilMs });

@@ -2,6 +2,8 @@
 import http from 'node:http';
 import { WebSocket } from 'ws';
 
+const ANSWER_MS = 2000;
+
 /** Somebody answers there, and it is no inspector that can be talked to. */
 export class NotInspector extends Error {}
 
@@ -19,7 +21,7 @@ export class Inspector {
   static async connect(host: string, port: number): Promise<Inspector> {
     const id = idIn(await get(host, port, '/json/list'));
     const url = `ws://${host.includes(':') ? `[${host}]` : host}:${port}${id}`;
-    const socket = new WebSocket(url, { perMessageDeflate: false });
+    const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: ANSWER_MS });
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
@@ -64,7 +66,7 @@ function idIn(text: string): string {
 
 function get(host: string, port: number, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ host, port, path, agent: false, timeout: 2000 }, (response) => {
+    const request = http.get({ host, port, path, agent: false, timeout: ANSWER_MS }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('end', () => resolve(text));

@@ -1,6 +1,8 @@
 /** Counting a process that runs already (-p PID), until Ctrl-C, its end, or that of a command. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { RunArguments } from '../arguments.ts';
+import { messageOf } from '../directory.ts';
 import { LaunchError, exitStatus } from '../launch.ts';
 import { follow, foundIn, nowNs, sessionOptions } from '../measure.ts';
 import type { Measured, Observer } from '../measure.ts';
@@ -24,11 +26,12 @@ export async function measureAttached(
   const stopped = signalled();
   const attached = await attachOrRefuse(pid, { events: asked.text, blockedMs, hasStacks: stack });
   const { command } = attached.target;
+  const child = await started(options.command, attached);
   const session = new RegionSession(sessionOptions(options, observer, attached.directory));
   const startNs = nowNs();
   const system = { processes: new Map(), ended: [] };
   const stop = follow({ session, system, pid, command, startNs }, observer);
-  const status = await untilEnd(attached, stopped, options.command);
+  const status = await untilEnd(attached, stopped, child);
   const endNs = nowNs();
   session.blocked?.endsAt(endNs);
   const elapsedNs = endNs - startNs;
@@ -39,7 +42,8 @@ export async function measureAttached(
   const tally = session.finish();
   const ended: Ending = { code: null, signal: null, forced: false, runsOn: attached.isAlive() };
   const notes = [...session.notes, ...notesOf(attached, tally, { hasLeft, hasLetGo })];
-  const run = { command, pid, ended, elapsedNs, startNs, session, tally, others: NO_OTHERS, notes };
+  const others = { others: NO_OTHERS, othersBy: () => NO_OTHERS };
+  const run = { command, pid, ended, elapsedNs, startNs, session, tally, ...others, notes };
   return { found: foundIn(options, run), status };
 }
 
@@ -47,18 +51,14 @@ export async function measureAttached(
 async function untilEnd(
   attached: Attached,
   stopped: Promise<number>,
-  command: readonly string[],
+  child: Command | undefined,
 ): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   const left = new Promise<number>((resolve) => {
     timer = setInterval(() => attached.hasLeft() && resolve(0), ALIVE_MS);
   });
-  const child = command.length === 0 ? undefined : run(command, attached.env);
   try {
     return await Promise.race([stopped, left, ...(child === undefined ? [] : [child.ended])]);
-  } catch (error) {
-    await attached.detach();
-    throw error;
   } finally {
     clearInterval(timer);
     child?.stop();
@@ -71,14 +71,21 @@ interface Command {
   stop(): void;
 }
 
-/** The command only says how long: it is not counted. */
-function run(command: readonly string[], env: NodeJS.ProcessEnv): Command {
+/** The command only says how long: it is not counted. @throws LaunchError when there is none, and the process is let go. */
+async function started(command: readonly string[], attached: Attached): Promise<Command | undefined> {
   const [file, ...args] = command;
-  const child = spawn(file!, args, { stdio: 'inherit', env });
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once('error', (error) => reject(new LaunchError(`cannot start '${file}': ${error.message}`, 127)));
+  if (file === undefined) return undefined;
+  const child = spawn(file, args, { stdio: 'inherit', env: attached.env });
+  const ended = new Promise<number>((resolve) => {
     child.once('exit', (code, signal) => resolve(exitStatus({ code, signal, forced: false })));
   });
+  try {
+    await once(child, 'spawn');
+  } catch (error) {
+    await attached.detach();
+    attached.remove();
+    throw new LaunchError(`cannot start '${file}': ${messageOf(error)}`, 127);
+  }
   const stop = (): void => {
     child.kill();
     child.unref();

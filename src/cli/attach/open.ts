@@ -28,7 +28,7 @@ const CLOSING_MS = 2000;
 /** @throws TaskperfError in one sentence why not. */
 export async function openInspector(
   target: Target,
-  { directory, withinMs }: { directory: string; withinMs: number },
+  { directory, untilMs }: { directory: string; untilMs: number },
 ): Promise<Opened> {
   const { pid, startTicks } = target;
   const { before, opened: there } = await look(target);
@@ -44,7 +44,7 @@ export async function openInspector(
   }
   process.kill(pid, 'SIGUSR1');
   try {
-    const { inspector, opened } = await connectNew(target, new Set(sockets), withinMs);
+    const { inspector, opened } = await connectNew(target, new Set(sockets), untilMs);
     return { inspector, closer, isOpen: () => isOpen(pid, opened) };
   } catch (error) {
     closer.later();
@@ -57,27 +57,35 @@ export async function openInspector(
  * or was killed: what was opened for that is about to be closed, here or in the program that has started this one.
  */
 async function look(target: Target): Promise<{ before: Listener[]; opened?: Opened }> {
-  const { pid, inspector: expected } = target;
+  const { pid, startTicks, inspector: expected } = target;
   for (const untilMs = performance.now() + CLOSING_MS; ; await delay(LOOK_MS)) {
     const before = listenersOf(pid);
+    if (!runsStill(pid, startTicks)) throw refused(target, 'it has ended');
     if (before === undefined) throw refused(target, HIDDEN_BY_LINUX);
     const there = before.find(({ port }) => port === expected.port);
-    if (there === undefined && expected.isHidden) throw refused(target, HIDDEN_BY_ITSELF);
-    const isLate = performance.now() > untilMs;
-    if (there !== undefined) {
-      const inspector = await asked(there);
-      if (inspector instanceof Inspector)
-        return { before, opened: { inspector, closer: undefined, isOpen: () => isOpen(pid, there) } };
-      if (inspector === 'other' || isLate) throw refused(target, listensItself(there));
-    } else if (expected.isGuess || !isTaken(expected.port)) {
-      return { before };
-    } else if (isLate) {
-      throw refused(
-        target,
-        `port ${expected.port}, where it would open its inspector, is in use by another process; free that`,
-      );
-    }
+    const found = there === undefined ? obstacleTo(target) : await openedThere(target, there);
+    if (found === undefined) return { before };
+    if (typeof found !== 'string') return { before, opened: found };
+    if (performance.now() > untilMs) throw refused(target, found);
   }
+}
+
+/** Why it cannot open its inspector now; undefined: it can. */
+function obstacleTo(target: Target): string | undefined {
+  const { isHidden, isGuess, port } = target.inspector;
+  if (isHidden) throw refused(target, HIDDEN_BY_ITSELF);
+  if (isGuess || !isTaken(port)) return undefined;
+  return `port ${port}, where it would open its inspector, is in use by another process; free that`;
+}
+
+/** The inspector that is there, or why it cannot be asked now. */
+async function openedThere(target: Target, there: Listener): Promise<Opened | string> {
+  const inspector = await asked(there);
+  if (inspector instanceof Inspector)
+    return { inspector, closer: undefined, isOpen: () => isOpen(target.pid, there) };
+  const obstacle = `it listens on port ${there.port} itself, where its inspector would, and no inspector answers there; start it with another --inspect-port`;
+  if (inspector === 'other') throw refused(target, obstacle);
+  return obstacle;
 }
 
 function isOpen(pid: number, { inode }: Listener): boolean {
@@ -89,17 +97,13 @@ const HIDDEN_BY_LINUX =
 const HIDDEN_BY_ITSELF =
   'it keeps the address of its inspector to itself; start it without --inspect-publish-uid';
 
-function listensItself({ port }: Listener): string {
-  return `it listens on port ${port} itself, where its inspector would, and no inspector answers there; start it with another --inspect-port`;
-}
-
 async function connectNew(
   target: Target,
   known: Set<string>,
-  withinMs: number,
+  untilMs: number,
 ): Promise<{ inspector: Inspector; opened: Listener }> {
   const { pid, startTicks } = target;
-  const untilMs = performance.now() + withinMs;
+  const withinMs = untilMs - performance.now();
   let reason = 'it handles SIGUSR1 itself, its inspector was open already, or it is blocked';
   while (performance.now() < untilMs) {
     if (!runsStill(pid, startTicks)) throw refused(target, 'it has ended');

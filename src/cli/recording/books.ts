@@ -7,11 +7,11 @@ import {
   E_F64_START,
   E_F64_VALUES,
   E_NAME,
-  EVENT_LINES,
   RING_BYTES,
 } from '../../core/layout.ts';
-import { dropFractions } from '../balance.ts';
+import { checkRows } from '../balance.ts';
 import { Collector } from '../collector.ts';
+import { Damage } from '../damage.ts';
 import { wordsOf } from '../reader.ts';
 import type { Words } from '../reader.ts';
 import type { Report } from '../report.ts';
@@ -29,7 +29,9 @@ export function reportOf(recording: Recording, by: By): Report {
   const { header } = recording;
   const spreads = new Spreads(header, by);
   const end = spreads.addAll(recording) ?? cutEnd(recording);
-  const { ended, elapsedNs, others, owners, blocked, notes } = end;
+  const { ended, elapsedNs, owners, blocked } = end;
+  const damage = new Damage('the recording');
+  const tally = tallyOf(end, by, damage);
   return {
     command: header.command,
     pid: header.pid,
@@ -40,17 +42,17 @@ export function reportOf(recording: Recording, by: By): Report {
     metricGroups: header.metricGroups,
     hidden: new Set(header.events.filter(({ name }) => header.hidden.includes(name))),
     by,
-    tally: tallyOf(end, by),
-    others,
+    tally,
+    others: by === 'thread' ? end.othersByThread : end.others,
     groups: spreads.collector.groups,
     tasks: spreads.tasks(),
     owners,
     blocked: blocked && { log: blocked, startNs: 0 },
-    notes,
+    notes: [...end.notes, ...damage.notes()],
   };
 }
 
-function tallyOf(end: End, by: By): Tally {
+function tallyOf(end: End, by: By, damage: Damage): Tally {
   const tally = new Tally();
   tally.threads.push(...end.threads);
   tally.processes.push(...end.processes);
@@ -63,7 +65,7 @@ function tallyOf(end: End, by: By): Tally {
     const shown = isOfThread ? (threadNames.get(`${pid}/${thread}`) ?? '(unknown thread)') : name;
     addRow(tally.row(key, shown, isOfThread || by === 'process' ? row : {}), { ...row, key });
   }
-  for (const row of tally.rows.values()) [row.exited, row.values].forEach(dropFractions);
+  if (by !== 'thread') checkRows(tally.rows.values(), damage);
   return tally;
 }
 
@@ -105,7 +107,7 @@ class Spreads {
     f64[E_F64_END] = task.endNs;
     f64[E_F64_ENABLED] = task.enabledNs;
     f64[E_F64_RUNNING] = task.runningNs;
-    f64.set(values.subarray(0, EVENT_LINES), E_F64_VALUES);
+    f64.set(values, E_F64_VALUES);
     this.#sinkOf(task).exit(this.#slot, 0);
   }
 

@@ -13,7 +13,8 @@ import type { Header, Task } from './format.ts';
 import type { Recording } from './load.ts';
 
 const NOTE =
-  'the recording has no end: taskperf was killed. Only tasks that had ended are in it, nothing of what threads did beside';
+  'the recording has no end: taskperf was killed, could not write on, or still records. Only tasks that had ended are in it, ' +
+  'nothing of what threads did beside';
 
 /** Throws UsageError: a line is damaged. */
 export function cutEnd(recording: Recording): End {
@@ -54,16 +55,19 @@ class CutEnd {
   }
 
   end(): End {
-    const { events, explicitEvents } = this.#header;
+    const { events, optional } = this.#header;
     const processes = [...this.#processes.values()];
     return {
       ended: { code: null, signal: null, forced: false },
       elapsedNs: this.#elapsedNs,
-      shown: events.filter((event) => explicitEvents || isCounted(event, processes)).map(({ id }) => id),
+      shown: events
+        .filter((event) => !optional.includes(event.name) || isCounted(event, processes))
+        .map(({ id }) => id),
       rows: [...this.#rows.values()],
       threads: [...this.#threads.values()],
       processes,
       others: NO_OTHERS,
+      othersByThread: NO_OTHERS,
       owners: new Map(),
       blocked: undefined,
       lost: { tasks: 0, contexts: 0, counters: 0, names: 0, slices: 0, threads: 0, events: 0 },

@@ -13,7 +13,7 @@ import type { EventRow } from '../reader.ts';
 import type { Ending } from '../report.ts';
 import type { ProcessFacts } from '../process-facts.ts';
 import type { Losses, Row, ThreadBooks } from '../tally.ts';
-import { checked, counters, whole } from './format.ts';
+import { checked, counters, line } from './format.ts';
 import { LineError } from './lines.ts';
 import type { Lines } from './lines.ts';
 
@@ -26,6 +26,8 @@ export interface End {
   readonly threads: readonly ThreadBooks[];
   readonly processes: readonly ProcessFacts[];
   readonly others: Others;
+  /** The same with a row for each thread. */
+  readonly othersByThread: Others;
   readonly owners: ReadonlyMap<number, Owner>;
   /** Their times are those of the file. */
   readonly blocked: Blockages | undefined;
@@ -42,10 +44,12 @@ export function processText(process: ProcessFacts, lines: Lines): string {
   return textOf({ process }, lines);
 }
 
-function textOf(line: object, lines: Lines): string {
-  return JSON.stringify(line, (_, value: unknown) => {
+function textOf(object: object, lines: Lines): string {
+  return JSON.stringify(object, (_, value: unknown) => {
     if (value === undefined) return null;
     if (value instanceof Float64Array) return lines.named(value);
+    // Of a damaged region, that was said: JSON has no such numbers.
+    if (typeof value === 'number' && !Number.isFinite(value)) return 0;
     return value instanceof Map ? [...value] : value;
   });
 }
@@ -75,7 +79,7 @@ function orUndefined<T>(schema: Schema<T>): Schema<T | undefined> {
 
 function entries<T>(schema: Schema<T>): Schema<Map<number, T>> {
   return v.pipe(
-    v.array(v.tuple([whole, schema])),
+    v.array(v.tuple([number, schema])),
     v.transform((pairs) => new Map(pairs)),
   ) as Schema<Map<number, T>>;
 }
@@ -90,18 +94,18 @@ const ending: Schema<Ending> = v.pipe(
   v.transform(({ runsOn, ...rest }) => (runsOn === undefined ? rest : { ...rest, runsOn })),
 );
 
-const owner: Schema<Owner> = v.object({ pid: whole, task: number, name: text });
+const owner: Schema<Owner> = v.object({ pid: number, task: number, name: text });
 
 const eventRow: Schema<EventRow> = v.object({
   name: text,
   flags: number,
   errno: number,
-  missedLine: orUndefined(whole),
+  missedLine: orUndefined(line),
 });
 
 const process: Schema<ProcessFacts> = v.object({
-  pid: whole,
-  innerPid: whole,
+  pid: number,
+  innerPid: number,
   script: text,
   owner: v.nullable(owner),
   node: text,
@@ -114,20 +118,20 @@ const process: Schema<ProcessFacts> = v.object({
 });
 
 const losses: Schema<Losses> = v.object({
-  tasks: whole,
-  contexts: whole,
-  counters: whole,
-  names: whole,
-  slices: whole,
-  threads: whole,
-  events: whole,
+  tasks: number,
+  contexts: number,
+  counters: number,
+  names: number,
+  slices: number,
+  threads: number,
+  events: number,
 });
 
 const blockage: Schema<BlockageRow> = v.object({
   name: text,
   id: orUndefined(number),
   isLate: flag,
-  pid: whole,
+  pid: number,
   thread: text,
   threadId: number,
   beginNs: number,
@@ -142,9 +146,9 @@ const blockage: Schema<BlockageRow> = v.object({
 
 const blocked: Schema<Blockages> = v.object({
   limitNs: number,
-  totals: v.object({ count: whole, ns: number }),
+  totals: v.object({ count: number, ns: number }),
   rows: v.array(blockage),
-  waits: v.array(v.object({ waiting: text, behind: text, count: whole, ns: number, atMostNs: number })),
+  waits: v.array(v.object({ waiting: text, behind: text, count: number, ns: number, atMostNs: number })),
 });
 
 /** Those whose counters have names of this recording. */
@@ -160,7 +164,7 @@ function schemasFor(lines: Lines, events: readonly EventInfo[]): Schemas {
       v.transform((named) => lines.values(named)),
     ),
     event: v.pipe(
-      v.object({ id: whole }),
+      v.object({ id: number }),
       v.transform(({ id }) => {
         const found = events.find((one) => one.id === id);
         if (found === undefined) throw new LineError(`${id} is no event of this recording`);
@@ -171,12 +175,13 @@ function schemasFor(lines: Lines, events: readonly EventInfo[]): Schemas {
 }
 
 function endSchema({ values, event }: Schemas): Schema<End> {
+  const others = othersSchema({ values, event });
   const row: Schema<Omit<Row, 'key'>> = v.object({
     name: text,
-    pid: orUndefined(whole),
+    pid: orUndefined(number),
     thread: orUndefined(number),
-    count: whole,
-    live: whole,
+    count: number,
+    live: number,
     exited: values,
     values,
     liveEnabledNs: number,
@@ -185,11 +190,12 @@ function endSchema({ values, event }: Schemas): Schema<End> {
   return v.object({
     ended: ending,
     elapsedNs: number,
-    shown: v.array(whole),
+    shown: v.array(number),
     rows: v.array(row),
     threads: v.array(threadSchema(values)),
     processes: v.array(process),
-    others: othersSchema({ values, event }),
+    others,
+    othersByThread: others,
     owners: entries(owner),
     blocked: orUndefined(blocked),
     lost: losses,
@@ -199,7 +205,7 @@ function endSchema({ values, event }: Schemas): Schema<End> {
 
 function threadSchema(values: Schema<Float64Array>): Schema<ThreadBooks> {
   return v.object({
-    pid: whole,
+    pid: number,
     id: number,
     tid: number,
     name: text,
@@ -226,12 +232,12 @@ function othersSchema({ values, event }: Schemas): Schema<Others> {
   const row: Schema<OtherRow> = v.object({ name: text, values });
   return v.object({
     rows: v.array(row),
-    threads: v.array(v.object({ pid: whole, tid: whole, name: text, values })),
-    lines: v.array(whole),
+    threads: v.array(v.object({ pid: number, tid: number, name: text, values })),
+    lines: v.array(number),
     states: entries(state),
     seen: v.array(
       v.object({
-        pid: whole,
+        pid: number,
         name: text,
         isNode: flag,
         script: text,
@@ -241,9 +247,9 @@ function othersSchema({ values, event }: Schemas): Schema<Others> {
       }),
     ),
     unplaced: values,
-    processes: whole,
+    processes: number,
     hasUncountedNode: flag,
-    uncountedNode: whole,
+    uncountedNode: number,
     notes: v.array(text),
   });
 }

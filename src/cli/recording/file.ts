@@ -4,44 +4,46 @@ import { messageOf } from '../directory.ts';
 import { UsageError } from '../options.ts';
 import { printable } from '../printable.ts';
 
+export const FILE_DEFAULT = 'taskperf.jsonl';
+
 /** It tells what the program does: names of tasks, and of files on stacks. */
 const MODE = 0o600;
 
 export class RecordingFile {
   readonly path: string;
+  /** Not a terminal, a pipe, /dev/null, or a link to whatever: that is written to as it is. */
+  readonly isPlain: boolean;
   /** Bytes in it. */
   bytes = 0;
   readonly #fd: number;
-  /** What to do when nothing has been started. */
-  readonly #undo: () => void;
+  /** What was there before. */
+  readonly #before: Before;
   #hasBegun = false;
   #hasFailed = false;
 
   /**
-   * Throws UsageError where it cannot be written: before anything is started. Nor can it be later, for root, who becomes
+   * Throws UsageError where it cannot be written: before anything is started. Nor can it be made later, by root, who becomes
    * the user of the process that is attached to.
    */
   constructor(path: string) {
     this.path = path;
-    const old = `${path}.old`;
-    let before: fs.Stats | undefined;
-    let isKept: boolean;
+    this.#before = new Before(path);
     try {
-      before = fs.statSync(path, { throwIfNoEntry: false });
-      isKept = before?.isFile() === true && before.size > 0;
-      if (isKept) fs.renameSync(path, old);
+      this.#before.keep();
       this.#fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT, MODE);
+      this.isPlain = fs.lstatSync(path).isFile();
+      if (this.isPlain) fs.fchmodSync(this.#fd, MODE);
     } catch (error) {
+      this.#before.restore();
       throw new UsageError(`cannot write to '${path}' (${messageOf(error)}); give -o a file you may write`);
     }
-    this.#undo = () => {
-      if (isKept) fs.renameSync(old, path);
-      else if (before === undefined) fs.rmSync(path, { force: true });
-    };
   }
 
+  /** Something has been started. */
   begin(): void {
     this.#hasBegun = true;
+    this.#before.forget();
+    if (fs.fstatSync(this.#fd).isFile()) fs.ftruncateSync(this.#fd);
   }
 
   /** The program runs: what cannot be written is said once, and its run is not disturbed. */
@@ -52,28 +54,71 @@ export class RecordingFile {
       for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.#fd, bytes, at);
       this.bytes += bytes.length;
     } catch (error) {
-      this.#fail(error);
+      this.#hasFailed = true;
+      process.stderr.write(
+        `taskperf: cannot write to '${printable(this.path)}' (${messageOf(error)}); the recording ends here\n`,
+      );
     }
   }
 
+  /** Nothing of it is missing. */
   get isWhole(): boolean {
     return !this.#hasFailed;
   }
 
   close(): void {
     fs.closeSync(this.#fd);
-    if (this.#hasBegun) return;
+    if (!this.#hasBegun) this.#before.restore();
+  }
+}
+
+/** What was recorded under the name before: it becomes FILE.old, unless nothing is started. */
+class Before {
+  readonly #path: string;
+  readonly #old: string;
+  /** Where an older FILE.old is until something is started. */
+  readonly #older: string;
+  readonly #isThere: boolean;
+  #undo: (() => void)[] = [];
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#old = `${path}.old`;
+    this.#older = `${path}.old~`;
+    this.#isThere = fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Throws what the file system says. */
+  keep(): void {
+    if (!this.#isThere) this.#undo.push(() => fs.rmSync(this.#path, { force: true }));
+    const found = fs.lstatSync(this.#path, { throwIfNoEntry: false });
+    if (found?.isFile() !== true || found.size === 0) return;
+    const old = fs.lstatSync(this.#old, { throwIfNoEntry: false });
+    if (old?.isFile() === true) this.#move(this.#old, this.#older);
+    this.#move(this.#path, this.#old);
+  }
+
+  forget(): void {
     try {
-      this.#undo();
+      fs.rmSync(this.#older, { force: true });
     } catch {
-      // We are another user by now: it stays in FILE.old.
+      // Root is another user by now: the next recording writes over it.
     }
   }
 
-  #fail(error: unknown): void {
-    this.#hasFailed = true;
-    process.stderr.write(
-      `taskperf: cannot write to '${printable(this.path)}' (${messageOf(error)}); the recording ends here\n`,
-    );
+  restore(): void {
+    try {
+      for (const undo of this.#undo.reverse()) undo();
+    } catch (error) {
+      process.stderr.write(
+        `taskperf: what was recorded before is in '${printable(this.#old)}' now (${messageOf(error)})\n`,
+      );
+    }
+    this.#undo = [];
+  }
+
+  #move(from: string, to: string): void {
+    fs.renameSync(from, to);
+    this.#undo.push(() => fs.renameSync(to, from));
   }
 }

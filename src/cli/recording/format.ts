@@ -19,6 +19,8 @@ import type { Counters, Lines } from './lines.ts';
 import type { Scaling } from '../scaling.ts';
 
 export const SCHEMA = 'taskperf.record/1';
+/** What a recording of any version begins with. */
+export const SCHEMA_START = '{"schema":"taskperf.record/';
 
 export interface Header {
   readonly schema: typeof SCHEMA;
@@ -32,6 +34,8 @@ export interface Header {
   readonly events: readonly EventInfo[];
   /** Names of those that are counted for metrics, without a column of their own. */
   readonly hidden: readonly string[];
+  /** Names of those that nobody asked for by name: where they are not counted, not a word about them. */
+  readonly optional: readonly string[];
   /** They were asked for by name. */
   readonly explicitEvents: boolean;
   readonly metricGroups: readonly MetricGroup[];
@@ -52,11 +56,16 @@ export interface Task {
   readonly counters: Counters;
 }
 
-export const whole: v.GenericSchema<number> = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const line: v.GenericSchema<number> = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(0),
+  v.maxValue(EVENT_LINES - 1),
+);
 export const counters: v.GenericSchema<Counters> = v.record(v.string(), v.number());
 
 const event: v.GenericSchema<EventInfo> = v.object({
-  id: v.pipe(whole, v.maxValue(EVENT_LINES - 1)),
+  id: line,
   name: v.string(),
   unit: v.picklist(['ns', 'count', 'bytes']),
   additive: v.boolean(),
@@ -67,19 +76,20 @@ const header: v.GenericSchema<Header> = v.object({
   schema: v.literal(SCHEMA),
   taskperf: v.string(),
   command: v.array(v.string()),
-  pid: whole,
+  pid: v.number(),
   startedAt: v.string(),
   events: v.pipe(v.array(event), v.minLength(1)),
   hidden: v.array(v.string()),
+  optional: v.array(v.string()),
   explicitEvents: v.boolean(),
   metricGroups: v.array(v.picklist(METRIC_GROUPS)),
 });
 
 const task: v.GenericSchema<Task> = v.object({
   name: v.string(),
-  id: whole,
-  pid: whole,
-  thread: whole,
+  id: v.number(),
+  pid: v.number(),
+  thread: v.number(),
   startNs: v.number(),
   endNs: v.number(),
   enabledNs: v.number(),

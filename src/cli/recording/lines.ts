@@ -28,7 +28,7 @@ export class Lines {
   named(values: Float64Array): Counters {
     const counters: Record<string, number> = {};
     for (let line = 0; line < EVENT_LINES; line++)
-      if (values[line] !== 0) counters[this.#names[line]!] = values[line]!;
+      if (values[line] !== 0 && Number.isFinite(values[line])) counters[this.#names[line]!] = values[line]!;
     return counters;
   }
 

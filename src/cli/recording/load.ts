@@ -9,7 +9,7 @@ import { printable } from '../printable.ts';
 import type { ProcessFacts } from '../process-facts.ts';
 import { endIn, processIn } from './end.ts';
 import type { End } from './end.ts';
-import { headerIn, lineIn, scaledIn, taskIn } from './format.ts';
+import { SCHEMA, SCHEMA_START, headerIn, lineIn, scaledIn, taskIn } from './format.ts';
 import type { Header, Task } from './format.ts';
 import { LineError, Lines } from './lines.ts';
 import type { Scaling } from '../scaling.ts';
@@ -45,9 +45,14 @@ export class Recording {
   private constructor(path: string, fd: number) {
     this.#path = path;
     this.#fd = fd;
-    const first = linesOf(fd).next().value ?? '';
-    if (!first.startsWith('{"schema":"taskperf.record/'))
+    const first = this.#lineTexts().next().value ?? '';
+    if (!first.startsWith(SCHEMA_START))
       throw new UsageError(`'${path}' is no recording; make one with \`taskperf record -- node app.js\``);
+    const version = /^\d+(?=")/.exec(first.slice(SCHEMA_START.length))?.[0];
+    if (version !== undefined && SCHEMA_START + version !== `{"schema":"${SCHEMA}`)
+      throw new UsageError(
+        `'${path}' is of another version of taskperf (taskperf.record/${version}); this one reads ${SCHEMA}`,
+      );
     this.header = this.#checked(1, () => headerIn(JSON.parse(first)));
     this.#lines = new Lines(this.header.events);
   }
@@ -55,7 +60,7 @@ export class Recording {
   /** What stands in it after the first line. */
   *entries(): Generator<Entry, undefined> {
     let number = 0;
-    for (const line of linesOf(this.#fd)) {
+    for (const line of this.#lineTexts()) {
       const entry = this.#checked(++number, () => this.#entryIn(line));
       if (entry !== undefined) yield entry;
     }
@@ -72,6 +77,17 @@ export class Recording {
     if (scaled !== undefined) return { kind: 'scaled', lines: scaledIn(scaled, lines) };
     if (process !== undefined) return { kind: 'process', process: processIn(process) };
     return end === undefined ? undefined : { kind: 'end', end: endIn(end, lines, this.header.events) };
+  }
+
+  *#lineTexts(): Generator<string, undefined> {
+    try {
+      yield* linesOf(this.#fd);
+    } catch (error) {
+      if (error instanceof LineError) throw new UsageError(`'${this.#path}' is damaged: ${error.message}`);
+      if ((error as NodeJS.ErrnoException).syscall !== 'read') throw error;
+      throw new UsageError(`cannot read '${this.#path}': ${messageOf(error)}`);
+    }
+    return undefined;
   }
 
   close(): void {
@@ -121,6 +137,6 @@ function* linesOf(fd: number): Generator<string, undefined> {
     }
     rest.push(Buffer.from(chunk.subarray(from, bytes)));
     length += bytes - from;
-    if (length > LINE_BYTES_MAX) return undefined;
+    if (length > LINE_BYTES_MAX) throw new LineError('a line is longer than any of a recording');
   }
 }

@@ -6,10 +6,8 @@ import { checkEvents, measure } from '../measure.ts';
 import type { Found } from '../measure.ts';
 import { printable } from '../printable.ts';
 import { count } from '../units.ts';
-import { RecordingFile } from './file.ts';
+import { FILE_DEFAULT, RecordingFile } from './file.ts';
 import { Recorder } from './recorder.ts';
-
-export const FILE_DEFAULT = 'taskperf.jsonl';
 
 /** Returns the exit status. Throws UsageError and LaunchError before anything has run. */
 export async function record(args: readonly string[]): Promise<number> {
@@ -36,20 +34,29 @@ async function run(options: RunArguments, file: RecordingFile): Promise<number> 
   return status;
 }
 
-/** Nothing of a file that could not be written: that was said. */
 function closingLines(tasks: number, { tally, notes }: Found, file: RecordingFile): string[] {
-  const lost = tally.lost.events;
-  const missing = `${count(lost)} tasks are missing in it, only their sums are there: the program ended them faster than they could be read`;
-  const show = `taskperf report${file.path === FILE_DEFAULT ? '' : ` ${file.path}`}`;
+  const { events, tasks: uncounted } = tally.lost;
+  const missing = [
+    [events, 'only their sums are there: the program ended them faster than they could be read'],
+    [uncounted, 'and in the sums: all places for tasks that run at once were taken'],
+  ] as const;
   return [
-    ...(tally.processes.length === 0 ? notes : []),
-    ...(lost > 0 ? [missing] : []),
-    ...(file.isWhole
-      ? [`recorded ${count(tasks)} tasks in '${file.path}' (${sizeText(file.bytes)}); \`${show}\` shows them`]
-      : []),
+    ...notes,
+    ...missing.flatMap(([lost, why]) => (lost === 0 ? [] : [`${tasksText(lost)} missing in it, ${why}`])),
+    ...(file.isWhole ? [recordedText(tasks, file)] : []), // else it was said
   ];
+}
+
+function recordedText(tasks: number, { path, bytes, isPlain }: RecordingFile): string {
+  const name = path === FILE_DEFAULT ? '' : ` ${/[^\w./:@%+=-]/.test(path) ? `'${path}'` : path}`;
+  const show = isPlain ? `; \`taskperf report${name}\` shows them` : '';
+  return `recorded ${tasksText(tasks)} in '${path}' (${sizeText(bytes)})${show}`;
 }
 
 function sizeText(bytes: number): string {
   return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function tasksText(tasks: number): string {
+  return `${count(tasks)} ${tasks === 1 ? 'task' : 'tasks'}`;
 }

@@ -18,6 +18,7 @@ import type { RegionSession } from '../regions.ts';
 import type { ExitPlace } from '../ring.ts';
 import { version } from '../version.ts';
 import { endText, processText } from './end.ts';
+import type { End } from './end.ts';
 import { SCHEMA, scaledText } from './format.ts';
 import type { Header, Task } from './format.ts';
 import { Lines } from './lines.ts';
@@ -37,8 +38,8 @@ export class Recorder implements Observer {
   #session: RegionSession | undefined;
   #text = '';
   #startNs = 0;
-  /** By pid, the line that tells of it. */
-  readonly #processes: Map<number, string> = new Map();
+  /** By region, what its process has said of what it counts. */
+  readonly #processes: Map<string, string> = new Map();
   /** Of how many events it was written that they take turns. */
   #scaled = 0;
 
@@ -51,6 +52,7 @@ export class Recorder implements Observer {
       taskperf: version(),
       events: asked.events,
       hidden: [...asked.hidden].map(({ name }) => name),
+      optional: [...asked.optional].map(({ name }) => name),
       explicitEvents,
       metricGroups,
     };
@@ -65,8 +67,8 @@ export class Recorder implements Observer {
   }
 
   readonly onExit = ({ i32, f64 }: Words, word: number, place: ExitPlace): void => {
-    const { pid, thread, nameOf } = place;
-    if (!this.#processes.has(pid)) this.#addProcesses();
+    const { region, pid, thread, nameOf } = place;
+    if (!this.#processes.has(region)) this.#addProcesses();
     const at = word / 2;
     const values = at + E_F64_VALUES;
     const task: Task = {
@@ -91,12 +93,22 @@ export class Recorder implements Observer {
 
   /** Nothing more is written after it. */
   finish(found: Found): void {
-    const { ended, elapsedNs, tally, others, owners, notes, events } = found;
+    const { ended, elapsedNs, tally, owners, notes } = found;
     const { threads, processes, lost } = tally;
-    const rows = [...tally.rows.values()].map(({ key: _, ...row }) => row);
-    const shown = events.map(({ id }) => id);
-    const blocked = found.blocked && sinceStart(found.blocked);
-    const end = { ended, elapsedNs, shown, rows, threads, processes, others, owners, blocked, lost, notes };
+    const end: End = {
+      ended,
+      elapsedNs,
+      shown: found.events.map(({ id }) => id),
+      rows: [...tally.rows.values()].map(({ key: _, ...row }) => row),
+      threads,
+      processes,
+      others: found.others,
+      othersByThread: found.othersBy('thread'),
+      owners,
+      blocked: found.blocked && sinceStart(found.blocked),
+      lost,
+      notes,
+    };
     this.#add(endText(end, this.#lines));
     this.#flush();
   }
@@ -104,11 +116,13 @@ export class Recorder implements Observer {
   /** Those that are new, or say something else than before. */
   #addProcesses(): void {
     const { scaling } = this.#session!;
-    for (const facts of this.#session!.facts()) {
-      const text = processText(facts, this.#lines);
-      if (this.#processes.get(facts.pid) === text) continue;
-      this.#processes.set(facts.pid, text);
-      this.#add(text);
+    for (const [region, facts] of this.#session!.facts()) {
+      const { eventBits, estimatedBits, reason, off, events } = facts;
+      const states = [...events.values()].map(({ flags, errno }) => `${flags}:${errno}`);
+      const said = [eventBits, estimatedBits, reason, off, ...states].join(' ');
+      if (this.#processes.get(region) === said) continue;
+      this.#processes.set(region, said);
+      this.#add(processText(facts, this.#lines));
     }
     if (scaling.size === this.#scaled) return;
     this.#scaled = scaling.size;
