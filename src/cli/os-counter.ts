@@ -178,14 +178,19 @@ export class ThreadClock {
 
   /** false: the thread has gone. */
   look(read: () => SchedStat | undefined, nowMs: number): boolean {
-    const before = this.#perf?.read();
-    const stat = read();
+    let before = this.#perf?.read();
+    let stat = read();
     if (stat === undefined) return false;
     this.#choose(stat, nowMs);
     const perf = this.#perf;
     if (perf === undefined) {
       this.cpuNs = Math.max(this.cpuNs, stat.cpuNs);
       return true;
+    }
+    if (before === undefined) {
+      // What the thread used until the perf event was open is in neither, which for a tool that had to wait for a core was 18 ms.
+      before = perf.read();
+      stat = read() ?? stat;
     }
     const after = perf.read();
     // It did not run between the two: schedstat is exact. Otherwise it may be behind by a tick, so the largest counts.

@@ -54,6 +54,16 @@ describe('the clock of a thread', () => {
     (): SchedStat => ({ cpuNs, turns });
   const gone = (): undefined => undefined;
 
+  test('what is used while the perf event is being opened is not lost', () => {
+    const fake = new FakeKernel();
+    const clock = new ThreadClock(fake.kernel(), 7);
+    fake.readings = [0, 0, 5];
+    const cpuNs = [100, 118];
+    clock.look(() => ({ cpuNs: cpuNs.shift()!, turns: 1 }), 1);
+    clock.end();
+    assert.equal(clock.cpuNs, 123);
+  });
+
   test('what comes after the last look is known from the perf event', () => {
     const fake = new FakeKernel();
     const clock = new ThreadClock(fake.kernel(), 7);

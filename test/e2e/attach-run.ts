@@ -8,6 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { H_SESSION } from '#core/layout.js';
 import { root } from './run-stat.js';
 import type { Document } from './run-stat.js';
 
@@ -129,9 +130,22 @@ export function taskperf(args: readonly string[], before: readonly string[] = []
 /** Waits until the process has a region: it is being counted. */
 export async function counted(pid: number, tool: Tool, where: string = directory): Promise<void> {
   const file = path.join(where, String(pid));
-  while (!fs.existsSync(file)) {
+  // One that was there before is of a tool that was killed.
+  while (sessionOf(file) !== tool.child.pid) {
     assert.equal(tool.child.exitCode, null, tool.complained());
     await delay(2);
+  }
+}
+
+function sessionOf(region: string): number | undefined {
+  try {
+    const fd = fs.openSync(region, 'r');
+    const words = new Int32Array(H_SESSION + 1);
+    fs.readSync(fd, words, 0, words.byteLength, 0);
+    fs.closeSync(fd);
+    return words[H_SESSION];
+  } catch {
+    return undefined; // not yet
   }
 }
 

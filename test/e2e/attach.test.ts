@@ -245,10 +245,15 @@ test('root counts another user’s process', { skip: !hasNobody && 'needs root a
 test('workers that start and are terminated all the time: nothing crashes while taskperf comes and goes', async () => {
   const program = await start(['test/fixtures/programs/attach-churn.mjs']);
   try {
+    const startedWorkers = async (): Promise<number> => {
+      const { child } = program;
+      assert.deepEqual([child.exitCode, child.signalCode], [null, null], program.complained());
+      return Number(await get(program.port, '/'));
+    };
     for (let round = 0; round < 4; round++) {
-      const before = Number(await get(program.port, '/'));
+      const before = await startedWorkers();
       const document = await attached(program.pid, async () => {
-        while (Number(await get(program.port, '/')) < before + 15) await delay(20);
+        while ((await startedWorkers()) < before + 15) await delay(20);
       });
       assertBalanced(document);
       assert.ok(rowOf(document, 'GET /').count > 0);
