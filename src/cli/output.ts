@@ -62,6 +62,11 @@ function openForWriting(file: string): number {
   try {
     return fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o666);
   } catch (error) {
-    throw new UsageError(`cannot write to '${file}' (${messageOf(error)}); give -o a file you may write`);
+    throw unwritable(file, error);
   }
+}
+
+/** Of the file of -o, before anything is started. */
+export function unwritable(file: string, error: unknown): UsageError {
+  return new UsageError(`cannot write to '${file}' (${messageOf(error)}); give -o a file you may write`);
 }

@@ -294,6 +294,7 @@ export function addRow(row: Row, from: Row): void {
   addTo(row.values, from.values, 0);
 }
 
-function addTo(sums: Float64Array, from: Float64Array, at: number): void {
+/** Adds the lines of `from` from `at` on. */
+export function addTo(sums: Float64Array, from: Float64Array, at: number): void {
   for (let event = 0; event < EVENT_LINES; event++) sums[event]! += from[at + event]!;
 }

@@ -1,17 +1,9 @@
 /** What `stat` would have shown, from a recording: the same report, in the rows that are wanted now. */
-import {
-  E_F64_ENABLED,
-  E_F64_END,
-  E_F64_ID,
-  E_F64_RUNNING,
-  E_F64_START,
-  E_F64_VALUES,
-  E_NAME,
-  RING_BYTES,
-} from '../../core/layout.ts';
+import { RING_BYTES } from '../../core/layout.ts';
 import { checkRows } from '../balance.ts';
 import { Collector } from '../collector.ts';
 import { Damage } from '../damage.ts';
+import { writeExit } from '../exit-slot.ts';
 import { wordsOf } from '../reader.ts';
 import type { Words } from '../reader.ts';
 import type { Report } from '../report.ts';
@@ -100,14 +92,7 @@ class Spreads {
   }
 
   #add(task: Task, values: Float64Array): void {
-    const { i32, f64 } = this.#slot;
-    i32[E_NAME] = this.#indexOf(task.name);
-    f64[E_F64_ID] = task.id;
-    f64[E_F64_START] = task.startNs;
-    f64[E_F64_END] = task.endNs;
-    f64[E_F64_ENABLED] = task.enabledNs;
-    f64[E_F64_RUNNING] = task.runningNs;
-    f64.set(values, E_F64_VALUES);
+    writeExit(this.#slot, { ...task, name: this.#indexOf(task.name), values });
     this.#sinkOf(task).exit(this.#slot, 0);
   }
 

@@ -5,9 +5,9 @@
 import { EVENT_LINES } from '../../core/layout.ts';
 import { NO_OTHERS } from '../os-rows.ts';
 import { isCounted } from '../report.ts';
-import { rowKey } from '../tally.ts';
+import { Tally, addTo, rowKey } from '../tally.ts';
 import type { ProcessFacts } from '../process-facts.ts';
-import type { Row, ThreadBooks } from '../tally.ts';
+import type { ThreadBooks } from '../tally.ts';
 import type { End } from './end.ts';
 import type { Header, Task } from './format.ts';
 import type { Recording } from './load.ts';
@@ -28,7 +28,8 @@ export function cutEnd(recording: Recording): End {
 
 class CutEnd {
   readonly #header: Header;
-  readonly #rows: Map<string, Row> = new Map();
+  /** Rows of parts. */
+  readonly #tally: Tally = new Tally();
   readonly #threads: Map<string, ThreadBooks> = new Map();
   /** By pid, as it was said last. */
   readonly #processes: Map<number, ProcessFacts> = new Map();
@@ -39,14 +40,11 @@ class CutEnd {
   }
 
   add({ name, pid, thread, endNs }: Task, values: Float64Array): void {
-    const key = rowKey('part', { pid, thread, name });
-    let row = this.#rows.get(key);
-    if (row === undefined) this.#rows.set(key, (row = emptyRow({ key, name, pid, thread })));
+    const row = this.#tally.row(rowKey('part', { pid, thread, name }), name, { pid, thread });
     let books = this.#threads.get(`${pid}/${thread}`);
     if (books === undefined) this.#threads.set(`${pid}/${thread}`, (books = emptyBooks(pid, thread)));
     row.count++;
-    for (const sums of [row.exited, row.values, books.total, books.tasks])
-      for (let line = 0; line < EVENT_LINES; line++) sums[line]! += values[line]!;
+    for (const sums of [row.exited, row.values, books.total, books.tasks]) addTo(sums, values, 0);
     this.#elapsedNs = Math.max(this.#elapsedNs, endNs);
   }
 
@@ -63,22 +61,17 @@ class CutEnd {
       shown: events
         .filter((event) => !optional.includes(event.name) || isCounted(event, processes))
         .map(({ id }) => id),
-      rows: [...this.#rows.values()],
+      rows: [...this.#tally.rows.values()],
       threads: [...this.#threads.values()],
       processes,
       others: NO_OTHERS,
       othersByThread: NO_OTHERS,
       owners: new Map(),
       blocked: undefined,
-      lost: { tasks: 0, contexts: 0, counters: 0, names: 0, slices: 0, threads: 0, events: 0 },
+      lost: this.#tally.lost,
       notes: [NOTE],
     };
   }
-}
-
-function emptyRow(place: Pick<Row, 'key' | 'name' | 'pid' | 'thread'>): Row {
-  const [exited, values] = [lines(), lines()];
-  return { ...place, count: 0, live: 0, exited, values, liveEnabledNs: 0, liveRunningNs: 0 };
 }
 
 function emptyBooks(pid: number, id: number): ThreadBooks {

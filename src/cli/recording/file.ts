@@ -1,7 +1,7 @@
 /** The file that is being recorded. As perf does, what was recorded before is kept as FILE.old. */
 import fs from 'node:fs';
 import { messageOf } from '../directory.ts';
-import { UsageError } from '../options.ts';
+import { unwritable } from '../output.ts';
 import { printable } from '../printable.ts';
 
 export const FILE_DEFAULT = 'taskperf.jsonl';
@@ -35,7 +35,7 @@ export class RecordingFile {
       if (this.isPlain) fs.fchmodSync(this.#fd, MODE);
     } catch (error) {
       this.#before.restore();
-      throw new UsageError(`cannot write to '${path}' (${messageOf(error)}); give -o a file you may write`);
+      throw unwritable(path, error);
     }
   }
 

@@ -1,17 +1,8 @@
 /** Writes a recording while the program runs: every task as it is read, the rest at the end. */
-import {
-  E_F64_ENABLED,
-  E_F64_END,
-  E_F64_ID,
-  E_F64_RUNNING,
-  E_F64_START,
-  E_F64_VALUES,
-  E_NAME,
-  EVENT_LINES,
-} from '../../core/layout.ts';
 import type { RunArguments } from '../arguments.ts';
 import type { Blockages } from '../blocked.ts';
 import type { BlockedReport } from '../blocked-table.ts';
+import { readExit } from '../exit-slot.ts';
 import type { Followed, Found, Observer } from '../measure.ts';
 import type { Words } from '../reader.ts';
 import type { RegionSession } from '../regions.ts';
@@ -66,21 +57,20 @@ export class Recorder implements Observer {
     this.#add(JSON.stringify(header));
   }
 
-  readonly onExit = ({ i32, f64 }: Words, word: number, place: ExitPlace): void => {
+  readonly onExit = (words: Words, word: number, place: ExitPlace): void => {
     const { region, pid, thread, nameOf } = place;
     if (!this.#processes.has(region)) this.#addProcesses();
-    const at = word / 2;
-    const values = at + E_F64_VALUES;
+    const { name, id, startNs, endNs, enabledNs, runningNs, values } = readExit(words, word);
     const task: Task = {
-      name: nameOf(i32[word + E_NAME]!),
-      id: f64[at + E_F64_ID]!,
+      name: nameOf(name),
+      id,
       pid,
       thread,
-      startNs: f64[at + E_F64_START]! - this.#startNs,
-      endNs: f64[at + E_F64_END]! - this.#startNs,
-      enabledNs: f64[at + E_F64_ENABLED]!,
-      runningNs: f64[at + E_F64_RUNNING]!,
-      counters: this.#lines.named(f64.subarray(values, values + EVENT_LINES)),
+      startNs: startNs - this.#startNs,
+      endNs: endNs - this.#startNs,
+      enabledNs,
+      runningNs,
+      counters: this.#lines.named(values),
     };
     this.tasks++;
     this.#add(JSON.stringify({ task }));
