@@ -1,10 +1,10 @@
 /** How counting a process that was attached to ends: with it, with a command, by a parked worker, by the next tool. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { NOBODY, hasNobody } from './nobody.js';
 import { attached, counted, directory, freePort, start, taskperf } from './attach-run.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -111,18 +111,11 @@ describe('the end', { concurrency: 2 }, () => {
     }
   });
 
-  const isRoot = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
-  test('root’s environment is not the command’s', { skip: !isRoot && 'needs root and setpriv' }, async () => {
-    const drop = [
-      '--reuid=65534',
-      '--regid=65534',
-      '--clear-groups',
-      '--',
-      process.execPath,
-      '--inspect-port=0',
-      plain,
-    ];
-    const program = await start(drop, { file: 'setpriv' });
+  test('root’s environment is not the command’s', {
+    skip: !hasNobody && 'needs root and setpriv',
+  }, async () => {
+    const drop = [...NOBODY.slice(1), process.execPath, '--inspect-port=0', plain];
+    const program = await start(drop, { file: NOBODY[0]! });
     try {
       const words = ['stat', '-p', String(program.pid), '--', 'env'];
       const { code, stdout, stderr } = await taskperf(words, ['env', 'SECRET_OF_ROOT=1']).ended();

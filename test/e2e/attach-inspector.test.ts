@@ -1,6 +1,5 @@
 /** Where the inspector of a process listens is found wherever it is, and closed whatever happens to the tool. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -8,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { NOBODY, hasNobody } from './nobody.js';
 import { attached, childrenOf, closersOf, directory, taskperf, withProgram } from './attach-run.js';
 import type { ProgramOptions } from './attach-run.js';
 import { rowOf } from './run-stat.js';
@@ -129,9 +129,8 @@ describe('the inspector', { concurrency: 2 }, () => {
     await withProgram(['-e', drop], {}, async ({ pid, complained }) => {
       assert.match(await refusal(pid), /Linux hides it from its own user/);
       assert.equal(complained(), '');
-      if (spawnSync('setpriv', ['--version']).status !== 0) return;
-      const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
-      assert.match(await refusal(pid, nobody), /hides from its own user|cannot use|not private/);
+      if (!hasNobody) return;
+      assert.match(await refusal(pid, NOBODY), /hides from its own user|cannot use|not private/);
     });
   });
 

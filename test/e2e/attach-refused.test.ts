@@ -1,6 +1,6 @@
 /** What cannot be attached to is told in one sentence, and is not harmed. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -8,13 +8,12 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { closersOf, counted, directory, freePort, taskperf, withProgram } from './attach-run.js';
+import { NOBODY, hasNobody } from './nobody.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
 
 const fixture = (name: string): string => `test/fixtures/programs/${name}`;
 const plain = fixture('attach-plain.mjs');
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
-const hasNobody = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
 const takesDisable = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1');
 
 /** Runs the tool, which must say one sentence and end with 129. */

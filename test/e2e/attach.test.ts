@@ -1,6 +1,5 @@
 /** `taskperf stat -p PID`: a process that was started without taskperf is counted, and is afterwards as it was before. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -16,6 +15,7 @@ import {
   taskperf,
   threadsOf,
 } from './attach-run.js';
+import { NOBODY, hasNobody } from './nobody.js';
 import { assertBalanced, rowOf } from './run-stat.js';
 
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -214,22 +214,11 @@ test('the process ends while it is counted: its table is printed', async () => {
   assert.deepEqual(fs.readdirSync(directory), []);
 });
 
-const hasNobody = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
-
 test('root counts another user’s process', { skip: !hasNobody && 'needs root and setpriv' }, async () => {
   const port = await freePort();
-  const program = await start(
-    [
-      '--reuid=65534',
-      '--regid=65534',
-      '--clear-groups',
-      '--',
-      process.execPath,
-      `--inspect-port=${port}`,
-      plain,
-    ],
-    { file: 'setpriv' },
-  );
+  const program = await start([...NOBODY.slice(1), process.execPath, `--inspect-port=${port}`, plain], {
+    file: NOBODY[0]!,
+  });
   try {
     const tool = taskperf(['stat', '-p', String(program.pid), '--', 'sleep', '1']);
     await counted(program.pid, tool, '/dev/shm/taskperf-65534');

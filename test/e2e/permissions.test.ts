@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { NOBODY, hasNobody } from './nobody.js';
 import { type Document, assertBalanced, root } from './run-stat.js';
 
 const main = path.join(root, 'dist', 'cli', 'main.js');
@@ -22,8 +23,6 @@ if (compiler !== undefined) {
   assert.equal(spawnSync(compiler, ['-O1', source, '-o', refuser]).status, 0);
 }
 
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
-const hasNobody = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
 const hasAddon = process.env['TASKPERF_NO_ADDON'] !== '1';
 const isRefused =
   hasAddon &&
@@ -63,7 +62,7 @@ function run(events: string | undefined, before: readonly string[], own: string)
   return { status, stderr, document: (): Document => JSON.parse(stderr) as Document };
 }
 
-const ways: { name: string; before: string[]; mayPerf: boolean; skip: string | false }[] = [
+const ways: { name: string; before: readonly string[]; mayPerf: boolean; skip: string | false }[] = [
   { name: 'root, allowed', before: [], mayPerf: true, skip: isRefused && 'perf_event_open is refused here' },
   {
     name: 'root, refused',

@@ -20,6 +20,7 @@ import { RegionSession } from '#cli/regions.js';
 import type { OnExit } from '#cli/ring.js';
 import { renderTable } from '#cli/table.js';
 import type { By, Grouping } from '#cli/tally.js';
+import { NOBODY, hasNobody } from './nobody.js';
 import { counted, directory, freePort, start, taskperf, withProgram } from './attach-run.js';
 import type { Tool } from './attach-run.js';
 import { root } from './run-stat.js';
@@ -350,15 +351,17 @@ describe('record -p PID', { skip: noAddon && 'attaching needs the addon' }, () =
   });
 });
 
-const hasNobody = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
-
 test('root records another user’s process into a folder of its own, twice', {
   skip: noAddon || (!hasNobody && 'needs root and setpriv'),
 }, async () => {
   const file = path.join(base, 'of-nobody.jsonl');
-  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--', process.execPath];
-  const words = [...nobody, `--inspect-port=${await freePort()}`, fixture('attach-plain.mjs')];
-  const program = await start(words, { file: 'setpriv' });
+  const words = [
+    ...NOBODY.slice(1),
+    process.execPath,
+    `--inspect-port=${await freePort()}`,
+    fixture('attach-plain.mjs'),
+  ];
+  const program = await start(words, { file: NOBODY[0]! });
   try {
     for (const [round, counts] of [
       [1, [1]],
